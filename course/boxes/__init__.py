@@ -1,0 +1,1 @@
+"""The boxes a program can run in: one interface, several implementations."""

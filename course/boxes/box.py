@@ -1,0 +1,169 @@
+"""The one interface of every box, so that one experiment can run in all of them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from course.checks import Check, Outcome
+from course.errors import BoxError, NotRunning, StartFailed
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command left behind: exit code, both streams, and how long it took in seconds."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a running box costs its host.
+
+    ``memory``: bytes, the proportional set size (PSS) of every process the box needs, the
+    shim's and QEMU's included. ``cpu``: seconds of processor time. ``disk``: bytes that
+    belong to this box alone. ``processes``: how many processes were added up.
+    """
+
+    memory: int
+    cpu: float
+    disk: int
+    processes: int
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes in ``"128M"``, ``"1G"``, ``"64K"`` or a plain number. Raises BoxError."""
+    found = re.fullmatch(r"(\d+)([KMG]?)i?B?", str(text).strip(), re.IGNORECASE)
+    if not found:
+        raise BoxError('a size such as "128M" or "1G"', repr(text))
+    return int(found[1]) * UNITS[found[2].upper()]
+
+
+def shell_command(command: str | Sequence[str]) -> str:
+    """A string stays the shell command that it is; a list becomes one, safely quoted."""
+    return command if isinstance(command, str) else shlex.join(command)
+
+
+class Box(ABC):
+    """Something a program runs in.
+
+        with Container("tiny") as box:
+            print(box.exec("uname -r").stdout)
+
+    ``cpus``: how many processors, may be a fraction where the box can do that. ``memory``: a
+    size such as "128M", or None for no cap (a VM always has one). ``network``: False means
+    none but loopback, on every kind of box.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        image: str = "tiny",
+        *,
+        cpus: float | None = None,
+        memory: str | int | None = None,
+        network: bool = False,
+    ) -> None:
+        self.image, self.cpus, self.network = image, cpus, network
+        self.memory = None if memory is None else parse_size(memory)
+        self.phases: dict[str, float] = {}
+        self.running = False
+        self._began = 0.0
+
+    @classmethod
+    @abstractmethod
+    def requirements(cls) -> list[Check]:
+        """What the machine must have for this kind of box; the doctor lists the same."""
+
+    @property
+    @abstractmethod
+    def command(self) -> str:
+        """The real command line or API call behind this box."""
+
+    @abstractmethod
+    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
+        """Run a command inside (a string goes to ``sh``). ``timeout`` in seconds.
+
+        Raises NotRunning, CommandTimeout (the command is then killed).
+        """
+
+    @abstractmethod
+    def usage(self) -> Usage:
+        """What this box costs the host now. Raises NotRunning."""
+
+    @abstractmethod
+    def snapshot(self, name: str) -> None:
+        """Keep the box's present state under a name. Raises NotRunning."""
+
+    @abstractmethod
+    def rollback(self, name: str) -> None:
+        """Return to a kept state. Raises SnapshotMissing, NotRunning."""
+
+    @abstractmethod
+    def clone(self) -> Box:
+        """A second, running box that begins from this one's present state."""
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Start and return once the box can answer; call ``_mark`` as each phase ends."""
+
+    @abstractmethod
+    def _stop(self) -> None:
+        """Remove everything the box made. Must bear being called after half a start."""
+
+    def start(self) -> Self:
+        """Start the box. Whatever goes wrong on the way, nothing of it is left."""
+        if self.running:
+            raise BoxError(f"a {self.kind} that is not running yet", "one that is", "box.stop()")
+        self.phases, self._began = {}, time.perf_counter()
+        try:
+            self._start()
+        except OSError as error:
+            self._stop()
+            raise self._explained(error) from error
+        except BaseException:
+            self._stop()
+            raise
+        self.running = True
+        return self
+
+    def stop(self) -> None:
+        """Stop the box and remove what it made; stopping twice is fine."""
+        self.running = False
+        self._stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "running" if self.running else "not running"
+        return f"<{type(self).__name__} {self.image!r}, {state}>"
+
+    def _mark(self, phase: str) -> None:
+        self.phases[phase] = time.perf_counter() - self._began
+
+    def _require_running(self) -> None:
+        if not self.running:
+            raise NotRunning(f"a running {self.kind}", "one that is not", "box.start()")
+
+    def _explained(self, error: OSError) -> BoxError:
+        """The requirement that fails, with the doctor's hint; or just what the system said."""
+        for check in self.requirements():
+            finding = check.run()
+            if finding.outcome is not Outcome.PASSED:
+                return StartFailed(check.description, finding.observed, " ".join(finding.hints))
+        return StartFailed(f"the {self.kind} to start", str(error), "course doctor")

@@ -1,0 +1,36 @@
+"""Where the course keeps what it makes: a cache that can be rebuilt, data that cannot, and
+the state folders of what is running now.
+
+``COURSE_CACHE_DIR``, ``COURSE_DATA_DIR`` and ``COURSE_RUN_DIR`` move them (tests do).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """Images, saved VM states, verdicts: everything here can be made again."""
+    return _folder("COURSE_CACHE_DIR", platformdirs.user_cache_path("two-boxes"))
+
+
+def data_dir() -> Path:
+    """The learner's progress and results: nothing here is ever deleted without asking."""
+    return _folder("COURSE_DATA_DIR", platformdirs.user_data_path("two-boxes"))
+
+
+def run_dir() -> Path:
+    """One folder for each session that has something running."""
+    # Not the cache: a socket's path must stay below 108 bytes, and a home can be deep.
+    short = Path(tempfile.gettempdir()) / f"two-boxes-{os.getuid()}"
+    return _folder("COURSE_RUN_DIR", short)
+
+
+def _folder(variable: str, default: Path) -> Path:
+    path = Path(os.environ.get(variable) or default)
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
