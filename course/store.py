@@ -1,0 +1,139 @@
+"""Folders that are made once and kept: by one process, whole or not at all, for given inputs."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from course import paths
+from course.errors import DiskFull, ImageDamaged
+
+MANIFEST = "manifest.json"
+
+
+def key(inputs: Mapping[str, str]) -> str:
+    """Sixteen hexadecimal digits that change when any input does."""
+    text = json.dumps(dict(inputs), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def folder_of(name: str, inputs: Mapping[str, str]) -> Path:
+    """Where ``built`` keeps this: there or not."""
+    return _shelf(name) / key(inputs)
+
+
+def built(name: str, inputs: Mapping[str, str], make: Callable[[Path], None]) -> Path:
+    """The folder that ``make(folder)`` filled for these inputs, made now if it is not there.
+
+    A process that is killed on the way leaves nothing that could be taken for the real thing;
+    another that wants the same waits for it. Folders of the same name with other inputs go.
+    Raises ImageDamaged, DiskFull, and what ``make`` raises.
+    """
+    folder = folder_of(name, inputs)
+    if not folder.is_dir():
+        with alone(name):
+            if not folder.is_dir():
+                _make(folder, make)
+    _look_over(folder)
+    return folder
+
+
+def verify(folder: Path) -> None:
+    """Read every byte again and compare it with the manifest. Raises ImageDamaged."""
+    for path, (_, _, digest) in _manifest(folder).items():
+        if not (folder / path).is_file() or file_digest(folder / path) != digest:
+            raise _damaged(folder / path)
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold what is inside to one process at a time; the lock goes with the process."""
+    with (_shelf(name) / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Inside, a disk without room raises DiskFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise disk_full(str(error)) from error
+
+
+def disk_full(found: str) -> DiskFull:
+    """The error for a disk without room, with the free bytes there are."""
+    free = shutil.disk_usage(paths.cache_dir()).free
+    return DiskFull(
+        f"room in {paths.cache_dir()}",
+        f"{found} ({free // 2**20} MiB free)",
+        "free some room, or set COURSE_CACHE_DIR to a folder on another disk",
+    )
+
+
+def _shelf(name: str) -> Path:
+    shelf = paths.cache_dir() / "images" / name
+    shelf.mkdir(parents=True, exist_ok=True)
+    return shelf
+
+
+def _make(folder: Path, make: Callable[[Path], None]) -> None:
+    # We hold the lock, so whatever else is here is old or was left by a process that died.
+    for stale in folder.parent.glob("[!.]*"):
+        shutil.rmtree(stale)
+    unfinished = folder.with_name(f"{folder.name}-unfinished")
+    unfinished.mkdir()
+    try:
+        with disk_errors():
+            make(unfinished)
+            (unfinished / MANIFEST).write_text(json.dumps(_describe(unfinished), indent=1))
+            unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _describe(folder: Path) -> dict[str, tuple[int, int, str]]:
+    """Size, time of change and checksum of each file, links left out."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+    return {str(path.relative_to(folder)): (*_stamp(path), file_digest(path)) for path in files}
+
+
+def _look_over(folder: Path) -> None:
+    """The cheap look, for every use: sizes and times of the files that stand at the top."""
+    for path, (size, changed, _) in _manifest(folder).items():
+        if "/" not in path and _stamp(folder / path) != (size, changed):
+            raise _damaged(folder / path)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return (-1, -1)
+    return status.st_size, status.st_mtime_ns
+
+
+def _manifest(folder: Path) -> dict[str, tuple[int, int, str]]:
+    try:
+        return json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise _damaged(folder / MANIFEST) from error
+
+
+def _damaged(path: Path) -> ImageDamaged:
+    return ImageDamaged(f"{path.name} as it was built", "other bytes", f"rm -r '{path.parent}'")
