@@ -1,0 +1,245 @@
+"""Whatever happens to this process, ``kill -9`` included, nothing that it started is left.
+
+A session is a Python process, named ``<pid>-<start time>``. It has a folder, and in it one
+*state folder* for each thing that has to go:
+
+    <run dir>/4711-81233/            the session
+        vm-k2x9/pid                  process groups to kill: "pid start-time", one a line
+        container-a81c/on_death      a command to run, as JSON
+
+A box that stops well removes its own state folder. For every other end there is the guard, a
+detached process that waits until this one is gone and then does what the state folders say.
+What a killed guard left undone is swept when the next session starts.
+
+``python -m course.reaper`` sweeps; ``python -m course.reaper SESSION`` is the guard.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from course import paths
+
+PATIENCE = 60.0  # seconds for one on_death command, and for a killed process to be gone
+GONE = ".gone"  # ends the name of a folder whose session is over
+QUIET = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+
+# The shell notes its own number and start time (fields 1 and 22 of proc_pid_stat(5)), then
+# becomes the program. So no moment exists at which the program runs and nobody knows of it;
+# and where the state folder is gone already, the program never begins.
+NOTE_AND_EXEC = (
+    "read -r pid _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ < /proc/$$/stat"
+    ' && echo "$pid $start" >> "$0/pid" && exec "$@"'
+)
+
+_guards: dict[Path, subprocess.Popen[bytes]] = {}
+_lock = threading.Lock()
+
+
+def session() -> str:
+    """The name of this process's session, the value of the label ``two-boxes``."""
+    return _session(os.getpid())  # asked every time: a forked child is another session
+
+
+@cache
+def _session(pid: int) -> str:
+    return f"{pid}-{_stat(pid)[1]}"
+
+
+def folder() -> Path:
+    """This session's folder, made when first asked for; from then on the guard is on duty.
+
+    Raises OSError where it cannot be made.
+    """
+    path = paths.run_dir().absolute() / session()
+    path.mkdir(mode=0o700, exist_ok=True)
+    with _lock:
+        guard = _guards.get(path)
+        if guard is None or guard.poll() is not None:
+            _guards[path] = _start_guard(path)
+    return path
+
+
+def state(name: str) -> Path:
+    """A new state folder, for one thing that has to go. Make it *before* that thing."""
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder()))
+
+
+def on_death(state: Path, argv: Sequence[str]) -> None:
+    """Have a command run when this process is gone, unless ``remove(state)`` came before.
+
+    It may run twice, and runs once for all state folders that name the same command. When it
+    fails it is tried again at the next sweep. ``state`` has another path by then.
+    """
+    (state / "on_death").write_text(json.dumps(list(argv)))
+
+
+def spawn(state: Path, argv: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a program in a process group of its own that does not outlive this process.
+
+    ``options`` go to Popen. A program that is missing shows as exit code 127.
+    """
+    wrapped = ["sh", "-c", NOTE_AND_EXEC, str(state), *argv]
+    return subprocess.Popen(wrapped, start_new_session=True, **options)
+
+
+def note(state: Path, pid: int) -> None:
+    """Have the process group that ``pid`` leads killed when this process is gone."""
+    with (state / "pid").open("a") as file:
+        file.write(f"{pid} {_stat(pid)[1]}\n")
+
+
+def remove(state: Path) -> None:
+    """Kill what a state folder names and delete the folder; it may be gone already."""
+    for pid, start in _noted(state):
+        _kill_group(pid, start)
+    shutil.rmtree(state, onerror=_unlock)
+
+
+def sweep() -> list[str]:
+    """Clear up after every session whose process is gone, and name those sessions."""
+    over = [path for path in paths.run_dir().absolute().iterdir() if _is_over(path)]
+    for path in over:
+        _clean(path)
+    return [path.stem for path in over]
+
+
+def guard(name: str) -> None:
+    """Sweep, wait until the process of this session is gone, and clear up after it."""
+    sweep()
+    with suppress(ProcessLookupError):
+        # A pidfd, not a pipe whose other end the process holds: a forked child would inherit
+        # that end and keep the guard waiting. Linux 5.3 and later, pidfd_open(2).
+        descriptor = os.pidfd_open(int(name.partition("-")[0]))
+        if _is_alive(name):
+            select.select([descriptor], [], [])
+    _clean(paths.run_dir().absolute() / name)
+
+
+def _start_guard(path: Path) -> subprocess.Popen[bytes]:
+    # -P and "/": a learner's own json.py or select.py must not be what the guard imports.
+    argv = [sys.executable, "-P", "-m", "course.reaper", path.name]
+    environment = {**os.environ, "COURSE_RUN_DIR": str(path.parent)}
+    return subprocess.Popen(argv, start_new_session=True, cwd="/", env=environment, **QUIET)
+
+
+@atexit.register
+def _end() -> None:
+    """At an ordinary exit nothing waits for the guard, which goes as well."""
+    for path, guard in _guards.items():
+        if path.name == session():  # not in a forked child: its parent's boxes stay
+            _clean(path)
+            guard.terminate()
+            guard.wait()
+
+
+def _clean(folder: Path) -> None:
+    """Do what the state folders say and delete them; what fails is kept for the next sweep."""
+    if folder.suffix != GONE:
+        # Renamed first: from here on nothing can be added, so nothing is overlooked.
+        with suppress(OSError):  # another sweep was quicker
+            folder.rename(folder.with_suffix(GONE))
+        folder = folder.with_suffix(GONE)
+    states = [path for path in folder.glob("*") if path.is_dir()]
+    commands = {command for state in states if (command := _command(state))}
+    for state in states:
+        for pid, start in _noted(state):
+            _kill_group(pid, start)
+    done = [_succeeds(command) for command in commands]
+    if all(done):
+        shutil.rmtree(folder, onerror=_unlock)
+
+
+def _succeeds(argv: Sequence[str]) -> bool:
+    try:
+        run = subprocess.run(argv, timeout=PATIENCE, check=False, cwd="/", **QUIET)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return run.returncode == 0
+
+
+def _command(state: Path) -> tuple[str, ...]:
+    """The on_death command; none when its writer was killed in mid-word, before it acted."""
+    try:
+        return tuple(json.loads((state / "on_death").read_text()))
+    except (FileNotFoundError, ValueError):
+        return ()
+
+
+def _noted(state: Path) -> list[tuple[int, int]]:
+    try:
+        text = (state / "pid").read_text()
+    except FileNotFoundError:
+        return []
+    return [(int(pid), int(start)) for pid, start in re.findall(r"^(\d+) (\d+)$", text, re.M)]
+
+
+def _kill_group(pid: int, start: int) -> None:
+    """Kill a process group, unless its number is another process's by now.
+
+    A leader that is gone is no hindrance: the kernel gives nobody else the number of a group
+    that still has members.
+    """
+    found, found_start = _stat(pid)
+    if found and found_start != start:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE
+    while _is_alive(f"{pid}-{start}") and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def _is_over(path: Path) -> bool:
+    return bool(re.fullmatch(rf"\d+-\d+({re.escape(GONE)})?", path.name)) and (
+        path.suffix == GONE or not _is_alive(path.name)
+    )
+
+
+def _is_alive(name: str) -> bool:
+    """Whether ``<pid>-<start time>`` runs; a zombie (Z) or a dead process (X) does not."""
+    pid, start = map(int, name.split("-"))
+    found, found_start = _stat(pid)
+    return found not in ("", "Z", "X") and found_start == start
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """State and start time (clock ticks after boot) of a process; ("", 0) when there is none.
+
+    Source: proc_pid_stat(5), fields 3 and 22; the name before them may hold anything.
+    """
+    try:
+        line = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "", 0
+    fields = line.rpartition(")")[2].split()
+    return fields[0], int(fields[19])
+
+
+def _unlock(function: Any, path: str, error: Any) -> None:
+    """Open a folder that its owner may not enter (overlayfs makes such) and try again."""
+    if not issubclass(error[0], PermissionError):
+        return
+    with suppress(OSError):
+        os.chmod(path, 0o700)
+        function(path)
+
+
+if __name__ == "__main__":
+    guard(sys.argv[1]) if sys.argv[1:] else sweep()

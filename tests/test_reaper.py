@@ -1,0 +1,176 @@
+"""Real processes, killed for real; nothing here needs an engine or a VM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from course import reaper
+
+STARTS_A_PROGRAM = """
+import os, signal, sys, time
+from course import reaper
+state = reaper.state("thing")
+reaper.on_death(state, ["sh", "-c", 'echo ran >> "$0"', sys.argv[1]])
+program = reaper.spawn(state, ["sleep", "600"], stdout=reaper.subprocess.DEVNULL)
+guard = reaper._guards[reaper.folder()]
+print(program.pid, guard.pid, flush=True)
+while not (state / "pid").exists():
+    time.sleep(0.001)
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COURSE_RUN_DIR", str(tmp_path / "run"))
+    return tmp_path / "run"
+
+
+def becomes_true(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def runs(pid: int) -> bool:
+    return reaper._stat(pid)[0] not in ("", "Z", "X")
+
+
+def program_ends(how: str, note: Path) -> tuple[int, int]:
+    """Run a Python that starts something and ends that way; the program's and guard's pids."""
+    argv = [sys.executable, "-c", STARTS_A_PROGRAM + how, str(note)]
+    ended = subprocess.run(argv, stdout=subprocess.PIPE, check=False, timeout=30)
+    program, guard = map(int, ended.stdout.split())
+    return program, guard
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os.kill(os.getpid(), signal.SIGTERM)",
+        "raise KeyboardInterrupt",
+        "os._exit(3)",
+        "",
+    ],
+)
+def test_nothing_is_left_however_the_process_ends(run: Path, tmp_path: Path, how: str) -> None:
+    program, guard = program_ends(how, tmp_path / "note")
+    assert becomes_true(lambda: not runs(program))
+    assert becomes_true(lambda: list(run.iterdir()) == [])
+    assert becomes_true(lambda: not runs(guard))
+    assert (tmp_path / "note").read_text() == "ran\n"
+
+
+def test_a_forked_child_neither_ends_its_parents_session_nor_prolongs_it(
+    run: Path, tmp_path: Path
+) -> None:
+    how = (
+        "if os.fork() == 0: sys.exit()\n"  # runs the exit handlers
+        "os.wait()\n"
+        "assert state.exists()\n"
+        "if os.fork() == 0: time.sleep(600)\n"  # outlives its parent
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS_A_PROGRAM + how, str(tmp_path / "note")],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as python:
+        program = int(python.stdout.readline().split()[0])
+        try:
+            assert becomes_true(lambda: not runs(program))
+            assert becomes_true(lambda: list(run.iterdir()) == [])
+        finally:
+            os.killpg(python.pid, signal.SIGKILL)
+
+
+def test_what_a_killed_guard_left_is_swept_by_the_next_session(run: Path, tmp_path: Path) -> None:
+    how = "os.kill(guard.pid, 9); os.kill(os.getpid(), 9)"
+    program, guard = program_ends(how, tmp_path / "note")
+    assert becomes_true(lambda: not runs(guard))
+    assert runs(program)
+    state = reaper.state("next")
+    assert becomes_true(lambda: not runs(program))
+    assert becomes_true(lambda: list(run.iterdir()) == [state.parent])
+
+
+def test_a_killed_guard_is_replaced(run: Path) -> None:
+    first = reaper._guards[reaper.folder()]
+    first.kill()
+    first.wait()
+    second = reaper._guards[reaper.folder()]
+    assert second.pid != first.pid
+    assert second.poll() is None
+
+
+def test_a_sweep_leaves_living_sessions_and_other_files_alone(run: Path) -> None:
+    state = run / reaper.session() / "mine"
+    state.mkdir(parents=True)
+    (run / "notes.txt").write_text("a learner's")
+    (run / "1-1").mkdir()  # process 1 did not start one tick after boot
+    assert reaper.sweep() == ["1-1"]
+    assert state.exists()
+    assert sorted(path.name for path in run.iterdir()) == sorted([reaper.session(), "notes.txt"])
+
+
+def test_a_command_that_fails_is_tried_again_at_the_next_sweep(run: Path, tmp_path: Path) -> None:
+    state = run / "1-1" / "container-x"
+    state.mkdir(parents=True)
+    reaper.on_death(state, ["test", "-e", str(tmp_path / "engine")])
+    reaper.sweep()
+    assert [path.name for path in run.iterdir()] == ["1-1.gone"]
+    (tmp_path / "engine").touch()
+    reaper.sweep()
+    assert list(run.iterdir()) == []
+
+
+def test_a_process_that_inherited_the_number_is_left_alone(run: Path) -> None:
+    state = reaper.state("old")
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as stranger:
+        (state / "pid").write_text(f"{stranger.pid} 12345\nhalf a li")
+        reaper.remove(state)
+        assert stranger.poll() is None
+        stranger.kill()
+    assert not state.exists()
+
+
+def test_what_a_command_left_in_the_background_is_killed_too(run: Path) -> None:
+    state = reaper.state("thing")
+    script = "sleep 600 < /dev/null > /dev/null & echo $!"
+    with reaper.spawn(state, ["sh", "-c", script], stdout=subprocess.PIPE) as shell:
+        background = int(shell.communicate()[0])
+    assert runs(background)
+    reaper.remove(state)
+    assert becomes_true(lambda: not runs(background))
+
+
+def test_a_program_never_begins_once_its_state_folder_is_gone(run: Path, tmp_path: Path) -> None:
+    state = reaper.state("late")
+    reaper.remove(state)
+    late = reaper.spawn(state, ["touch", str(tmp_path / "began")], stderr=subprocess.DEVNULL)
+    assert late.wait() != 0
+    assert not (tmp_path / "began").exists()
+
+
+def test_a_folder_that_its_owner_may_not_enter_is_deleted_all_the_same(run: Path) -> None:
+    state = reaper.state("overlay")
+    (state / "work" / "work").mkdir(parents=True)
+    (state / "work" / "work").chmod(0)
+    reaper.remove(state)
+    assert not state.exists()
+    reaper.remove(state)  # once more is fine
+
+
+def test_the_guard_costs_a_start_next_to_nothing(run: Path) -> None:
+    began = time.process_time()
+    reaper.folder()
+    assert time.process_time() - began < 0.02
