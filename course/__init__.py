@@ -14,7 +14,7 @@ _HOME = {
     "Container": "course.boxes.container",
     "VirtualMachine": "course.boxes.machine",
     "FakeBox": "course.boxes.fake",
-    "measure": "course.trials",
+    "measure": "course.results",
 }
 
 __all__ = sorted(_HOME)
