@@ -1,0 +1,167 @@
+"""Container images of single programs, such as a database, made from distribution packages.
+
+Nothing is pulled from a registry: apt says which packages belong together and fetches them, with
+the sources that this machine already has, and their files become one layer. Nothing is installed
+on the machine, and nobody needs to be root.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from tqdm.auto import tqdm
+
+from course import host, rootfs, store
+from course.engine import engine, engine_errors
+from course.errors import BuildFailed, ImageMissing, ToolMissing
+
+# The programs that lessons run in containers, and the packages that hold them.
+PROGRAMS = {
+    "nginx": ("nginx-light",),
+    "python": ("python3",),
+    "redis": ("redis-server",),
+    "registry": ("docker-registry", "apache2-utils"),  # the second for its htpasswd
+}
+RECIPE = "1"  # change it when an equal request must give other bytes
+LABEL, DIGEST, VERSIONS = "two-boxes.image", "two-boxes.digest", "two-boxes.packages"
+SHELL = "busybox-static"  # in every image, so that one can look inside
+# Packages are unpacked and never configured, so what only configures counts as there already.
+CONFIGURERS = (
+    "adduser debconf dpkg init-system-helpers iproute2 lsb-base passwd sysvinit-utils usr-is-merged"
+)
+INSTALLED = (
+    "Package: {}\nStatus: install ok installed\nVersion: 9999\nArchitecture: all\n"
+    "Maintainer: none\nDescription: none\n\n"
+)
+MERGED = ("bin", "sbin", "lib", "lib64")  # /bin is /usr/bin, as on any present-day system
+LEFT_OUT = tuple(
+    f"usr/share/{name}/" for name in ("bug", "doc", "info", "lintian", "locale", "man")
+)
+
+
+def package_image(name: str) -> str:
+    """The tag of the image with this program of ``PROGRAMS``, built if it is not there.
+
+        tag = package_image("redis")  # course/redis:latest; run it with ["redis-server"]
+
+    It stays the same until the request or the distribution changes; its label
+    ``two-boxes.packages`` says which version of each package is in it.
+    Raises ImageMissing (no such program), ToolMissing, BuildFailed, DiskFull, ImageDamaged,
+    EngineUnreachable, EngineTooOld.
+    """
+    if name not in PROGRAMS:
+        raise ImageMissing(f"one of {', '.join(PROGRAMS)}", repr(name))
+    wanted, tag = (*PROGRAMS[name], SHELL), f"course/{name}:latest"
+    inputs = {
+        "packages": " ".join(wanted),
+        "system": str(host.facts()["system"]),
+        "architecture": str(host.facts()["architecture"]),
+        "recipe": RECIPE,
+    }
+    with engine_errors():
+        if not _is_there(tag, store.key(inputs)):
+            _import(store.built(name, inputs, lambda folder: _make(wanted, folder)), tag)
+    return tag
+
+
+def _is_there(tag: str, digest: str) -> bool:
+    return bool(engine().api.images(tag, filters={"label": f"{DIGEST}={digest}"}))
+
+
+def _import(folder: Path, tag: str) -> None:
+    versions = (folder / "packages").read_text()
+    labels = {LABEL: folder.parent.name, DIGEST: folder.name, VERSIONS: versions}
+    changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
+    engine().api.import_image_from_file(
+        str(folder / "root.tar"), *tag.split(":"), changes=[*changes, 'CMD ["sh"]']
+    )
+
+
+def _make(packages: Sequence[str], folder: Path) -> None:
+    """Fill the folder with the archive ``root.tar`` and the list ``packages``."""
+    bar = tqdm(total=100, desc=f"packages for {packages[0]}", unit="%", leave=False)
+    with bar, tempfile.TemporaryDirectory(dir=folder) as downloads:
+        for percent in _download(packages, Path(downloads)):
+            bar.update(round(percent) - bar.n)
+        found = sorted(Path(downloads, "archives").glob("*.deb"))
+        _pack(found, folder / "root.tar")
+    (folder / "packages").write_text(" ".join(path.stem for path in found))
+
+
+def _download(packages: Sequence[str], downloads: Path) -> Iterator[float]:
+    """Have apt fetch the packages and their dependencies; yield the percentage that is there."""
+    command = _apt(downloads, "install", "--download-only", "--", *packages)
+    try:
+        apt = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError as error:
+        raise ToolMissing(
+            "apt, to fetch packages with", str(error), "use a Debian or Ubuntu machine"
+        ) from error
+    with apt:
+        for line in apt.stdout:  # dlstatus:<number>:<percent>:<description>
+            if line.startswith("dlstatus:"):
+                yield float(line.split(":")[2])
+        words = apt.stderr.read().strip()
+    if apt.returncode:
+        raise BuildFailed(f"the packages {', '.join(packages)}", words, "sudo apt-get update")
+
+
+def _apt(folder: Path, *words: str) -> list[str]:
+    """An apt that has the machine's sources, and beyond them only what is in ``folder``."""
+    status = folder / "status"
+    status.write_text("".join(map(INSTALLED.format, CONFIGURERS.split())))
+    options = {
+        "Dir::Cache": folder,
+        "Dir::State::status": status,
+        "APT::Install-Recommends": "false",
+        "APT::Sandbox::User": "",  # no other user may write to the folder, not even apt's own
+        "APT::Status-Fd": "1",
+    }
+    settings = (word for name, value in options.items() for word in ("-o", f"{name}={value}"))
+    return ["apt-get", "-qq", "--yes", *settings, *words]
+
+
+def _pack(packages: Sequence[Path], archive: Path) -> None:
+    """Write one archive with the files of all the packages."""
+    files = {name: text.encode() for name, text in rootfs.FILES.items()}
+    links = {name: f"usr/{name}" for name in MERGED} | {"usr/bin/sh": "busybox"}
+    folders = {*rootfs.FOLDERS, *(f"usr/{name}" for name in MERGED)}
+    archive.write_bytes(rootfs.pack(tuple(folders), links, files))
+    with tarfile.open(archive, "a") as tar:
+        present = {"", *tar.getnames()}  # the first is the root itself
+        for package in packages:
+            for file, content in _files(package):
+                if file.name not in present:
+                    tar.addfile(file, content)
+                    present.add(file.name)
+
+
+def _files(package: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Each file of a package with its content, except documentation."""
+    command = ["dpkg-deb", "--fsys-tarfile", str(package)]
+    unpacked = subprocess.run(command, capture_output=True, check=False)
+    if unpacked.returncode:
+        raise BuildFailed(f"a whole package {package.name}", unpacked.stderr.decode(), "try again")
+    with tarfile.open(fileobj=io.BytesIO(unpacked.stdout)) as tar:
+        for file in tar:
+            file.name, file.linkname = _merged(file.name), _target(file)
+            if not f"{file.name}/".startswith(LEFT_OUT):
+                yield file, tar.extractfile(file) if file.isreg() else None
+
+
+def _target(file: tarfile.TarInfo) -> str:
+    """A hard link names its target by the path in the archive, which may have changed."""
+    return _merged(file.linkname) if file.islnk() else file.linkname
+
+
+def _merged(name: str) -> str:
+    """The path below a merged /usr, without the leading "./"."""
+    path = name.removeprefix("./").rstrip("/")
+    return f"usr/{path}" if path.partition("/")[0] in MERGED else path
