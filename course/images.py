@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
 from docker import APIClient
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
+from tqdm.auto import tqdm
 
 from course import rootfs, store
 from course.engine import engine, engine_errors
-from course.errors import ImageMissing
+from course.errors import BuildFailed, EngineError, ImageMissing, ToolMissing
 
 LABEL = "two-boxes.image"  # not `two-boxes`: containers inherit the labels of their image
 DIGEST = "two-boxes.digest"
+NAMES = ("tiny", "debian")
+DISK_SIZE = 2 * 2**30  # bytes that the guest sees; the file holds what was written only
+DISK_UUID = "7b0c4dbe-2b0e-4d0a-9a52-0123456789ab"  # a random one would change the bytes
+# `tar` and `mkfs.ext4` run in one shell so that fakeroot's idea of the owners lasts for both.
+FILL = f"""
+tar -x -f "$1" -C "$2" &&
+mkfs.ext4 -q -d "$2" -U {DISK_UUID} -E hash_seed={DISK_UUID},lazy_itable_init=0 "$3"
+"""
 
 
 @dataclass(frozen=True)
 class Image:
     """One root filesystem in the forms that boxes need; each is made when first asked for.
 
-    ``tag`` is its name in the engine, ``digest`` changes when anything it is made from does.
+    ``tag`` is its name in the engine, ``digest`` changes when anything it is made from does,
+    ``archive`` is the root filesystem as a tar file. Every form can raise ImageDamaged,
+    BuildFailed, ToolMissing and DiskFull.
     """
 
     name: str
@@ -33,29 +49,68 @@ class Image:
     @cached_property
     def root(self) -> Path:
         """The unpacked folder; never write to it: others use the same."""
+        return self._part("root", lambda new: rootfs.unpack(self.archive, new / "root")) / "root"
 
-        def make(folder: Path) -> None:
-            rootfs.unpack(self.archive, folder / "root")
+    @cached_property
+    def disk(self) -> Path:
+        """A qcow2 disk with one ext4 filesystem and no partitions; use it as a backing file."""
+        return self._part("disk", lambda new: _make_disk(self.archive, new)) / "disk.qcow2"
 
-        return store.built(f"{self.name}-root", {"archive": self.digest}, make) / "root"
+    @cached_property
+    def kernel(self) -> Path:
+        """The Linux kernel that boots it."""
+        return self._boot / "kernel"
+
+    @cached_property
+    def initrd(self) -> Path:
+        """The first root filesystem of that kernel."""
+        return self._boot / "initrd"
+
+    @cached_property
+    def _boot(self) -> Path:
+        return self._part("boot", self._make_boot)
+
+    def _make_boot(self, folder: Path) -> None:
+        self._take("boot/vmlinuz-*", folder / "kernel")
+        self._take("boot/initrd.img-*", folder / "initrd")
+
+    def _part(self, part: str, make: Callable[[Path], None]) -> Path:
+        inputs = {"archive": self.digest, "fill": FILL, "size": str(DISK_SIZE)}
+        return store.built(f"{self.name}-{part}", inputs, make)
+
+    def _take(self, pattern: str, target: Path) -> None:
+        """Copy the one file that matches out of the archive."""
+        with tarfile.open(self.archive) as tar:
+            found = next(file for file in tar if fnmatch(file.name, f"*{pattern}"))
+            target.write_bytes(tar.extractfile(found).read())
 
 
-def image(name: str, progress: Callable[[float, str], None] | None = None) -> Image:
-    """The image of that name, built if it is not there.
+def image(name: str) -> Image:
+    """The image of that name, built if it is not there; a bar shows how far the work is.
 
     Raises ImageMissing (no such name), ImageDamaged, BuildFailed, ToolMissing, DiskFull.
     """
-    if name != "tiny":
-        raise ImageMissing('"tiny" or "debian"', repr(name))
-    inputs = rootfs.tiny_inputs()
-    folder = store.built(name, inputs, lambda new: rootfs.make_tiny(new / "root.tar"))
+    inputs = _inputs(name)
+    make = rootfs.make_tiny if name == "tiny" else _make_debian
+    folder = store.built(name, inputs, lambda new: make(new / "root.tar"))
     return Image(name, f"course/{name}:latest", store.key(inputs), folder / "root.tar")
+
+
+def is_built(name: str) -> bool:
+    """Whether ``image(name)`` would return at once."""
+    return store.folder_of(name, _inputs(name)).is_dir()
+
+
+def _inputs(name: str) -> dict[str, str]:
+    if name not in NAMES:
+        raise ImageMissing(f"one of the images {', '.join(NAMES)}", repr(name), 'image="tiny"')
+    return rootfs.tiny_inputs() if name == "tiny" else rootfs.debian_inputs(rootfs.DEBIAN_FILES)
 
 
 def container_image(name: str) -> str:
     """The tag of the image in the engine, which has it afterwards with just this digest.
 
-    Raises what ``image`` raises, EngineUnreachable, EngineTooOld.
+    Raises what ``image`` raises, EngineUnreachable, EngineTooOld, EngineError.
     """
     wanted, api = image(name), engine().api
     with engine_errors():
@@ -77,4 +132,59 @@ def _digest_in(api: APIClient, tag: str) -> str | None:
 def _import(api: APIClient, wanted: Image) -> None:
     repository, _, tag = wanted.tag.partition(":")
     changes = [f"LABEL {LABEL}={wanted.name} {DIGEST}={wanted.digest}", 'CMD ["sh"]']
-    api.import_image_from_file(str(wanted.archive), repository, tag, changes=changes)
+    try:
+        api.import_image_from_file(str(wanted.archive), repository, tag, changes=changes)
+    except APIError as error:
+        if "no space left" in str(error):
+            raise store.disk_full(error.explanation) from error
+        raise EngineError(f"the engine to take {wanted.tag}", str(error)) from error
+
+
+def _make_debian(archive: Path) -> None:
+    with tqdm(total=100, desc="making debian", unit="%", leave=False) as bar:
+
+        def show(part: float, doing: str) -> None:
+            bar.set_postfix_str(doing, refresh=False)
+            bar.update(round(part * 100) - bar.n)
+
+        rootfs.make_debian(archive, rootfs.DEBIAN_FILES, show)
+
+
+def _make_disk(archive: Path, folder: Path) -> None:
+    """Without root, mount or loop device: fakeroot remembers who owns what."""
+    raw, files, commands = folder / "disk.raw", folder / "files", folder / "commands"
+    files.mkdir()
+    with raw.open("wb") as disk:
+        disk.truncate(DISK_SIZE)
+    as_root = [] if os.geteuid() == 0 else ["fakeroot"]
+    _run(*as_root, "sh", "-c", FILL, "sh", archive, files, raw)
+    commands.write_text("\n".join(_dated(archive)))
+    _run("debugfs", "-w", "-f", commands, raw)
+    _run("qemu-img", "convert", "-O", "qcow2", raw, folder / "disk.qcow2")
+    shutil.rmtree(files)
+    raw.unlink()
+    commands.unlink()
+
+
+def _dated(archive: Path) -> Iterator[str]:
+    """Commands for debugfs: mkfs copies when *we* unpacked each file, which is never the same."""
+    with tarfile.open(archive) as tar:
+        names = [name.lstrip("./") for name in tar.getnames()]
+    for name in (*names, "lost+found"):
+        for field in ("atime", "ctime"):
+            yield f'set_inode_field "/{name}" {field} @{rootfs.EPOCH}'
+
+
+def _run(*command: str | Path) -> None:
+    """Run a tool that makes a filesystem. Raises ToolMissing, DiskFull, BuildFailed."""
+    environment = os.environ | {"E2FSPROGS_FAKE_TIME": str(rootfs.EPOCH), "LC_ALL": "C.UTF-8"}
+    environment["PATH"] += ":/usr/sbin:/sbin"  # where mkfs is, and an ordinary user does not look
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        mend = "sudo apt-get install e2fsprogs fakeroot qemu-utils"
+        raise ToolMissing("the tools that make a disk", str(error), mend) from error
+    if done.returncode:
+        if "No space left" in done.stderr:
+            raise store.disk_full(done.stderr)
+        raise BuildFailed(f"{command[0]} to make a disk", done.stderr)

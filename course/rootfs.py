@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
+import platform
+import shlex
 import shutil
 import subprocess
 import tarfile
+from collections import deque
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from course.errors import ToolMissing
+from course import store
+from course.errors import BuildFailed, CourseError, ToolMissing
+
+Progress = Callable[[float, str], None]  # what part is done, from 0 to 1, and what is being done
 
 EPOCH = 1_735_689_600  # 2025-01-01: every file of ours says so, so equal inputs give equal bytes
 FOLDERS = ("dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "usr", "var", "var/tmp")
 SHARED = ("tmp", "var/tmp")  # everybody may write here, and remove only what is theirs
+COMMANDS = ("bin", "sbin")
 # One folder of commands under its four usual names, as on any system with a merged /usr.
 LINKS = {"sbin": "bin", "usr/bin": "../bin", "usr/sbin": "../bin"}
 FILES = {
@@ -30,6 +40,30 @@ FILES = {
 }
 
 
+# mmdebstrap would leave those of the machine it runs on.
+DEBIAN_FILES = {"etc/hostname": "debian\n", "etc/resolv.conf": ""}
+# The smallest kernel package that each distribution makes for virtual machines.
+KERNELS = {
+    ("Debian", "x86_64"): "linux-image-cloud-amd64",
+    ("Debian", "aarch64"): "linux-image-cloud-arm64",
+    ("Ubuntu", "x86_64"): "linux-image-virtual",
+    ("Ubuntu", "aarch64"): "linux-image-virtual",
+}
+PACKAGES = ("systemd-sysv", "udev", "iproute2", "procps")
+OPTIONS = (
+    "--verbose",
+    "--variant=minbase",
+    "--skip=output/dev",  # a container and a kernel each make their own
+    '--aptopt=Acquire::Languages "none"',
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/info/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+)
+STEPS = ("Get:", "Unpacking ", "Setting up ")  # what apt and dpkg say once for each package
+STEPS_EXPECTED = 414  # to estimate what is left; a few more or fewer do no harm
+
+
 def tiny_inputs() -> dict[str, str]:
     """What decides the bytes of ``tiny``. Raises ToolMissing."""
     program = busybox()
@@ -39,6 +73,78 @@ def tiny_inputs() -> dict[str, str]:
 def make_tiny(archive: Path) -> None:
     """Write the archive. Raises ToolMissing."""
     archive.write_bytes(_tiny(busybox()))
+
+
+def debian_inputs(files: dict[str, str]) -> dict[str, str]:
+    """What decides the bytes of ``debian``, the files of ours that go into it among them.
+
+    Raises BuildFailed, ToolMissing.
+    """
+    return {"command": json.dumps((*OPTIONS, *_distribution())), "files": json.dumps(files)}
+
+
+def make_debian(archive: Path, files: dict[str, str], progress: Progress) -> None:
+    """Write the archive: about 300 MB, in half a minute to two minutes.
+
+    Needs no root. Raises ToolMissing, BuildFailed, DiskFull.
+    """
+    packages, suite, *sources = _distribution()
+    own = archive.with_name("own.tar")
+    own.write_bytes(pack((), {}, {path: text.encode() for path, text in files.items()}))
+    hook = f"--customize-hook=tar-in {shlex.quote(str(own))} /"
+    command = ["mmdebstrap", *OPTIONS, packages, hook, suite, str(archive), *sources]
+    try:
+        _run(command, progress)
+    finally:
+        own.unlink()
+
+
+def _run(command: list[str], progress: Progress) -> None:
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C.UTF-8"}
+    said: deque[str] = deque(maxlen=20)
+    done = 0
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            said.append(line.strip())
+            if line.startswith(STEPS):
+                done += 1
+                progress(min(done / STEPS_EXPECTED, 0.99), _doing(line.split()))
+    if process.returncode:
+        raise _failed([line for line in said if line.startswith("E:")] or list(said))
+
+
+def _doing(words: list[str]) -> str:
+    """The step without the address that a package comes from: notebooks keep what they show."""
+    if words[0].startswith("Get:"):
+        return f"Fetching {words[4] if len(words) > 4 else 'lists'}"
+    return " ".join(words[:-1])
+
+
+def _failed(said: list[str]) -> CourseError:
+    words = "; ".join(said)
+    if "No space left" in words:
+        return store.disk_full(words)
+    mend = "look at the words above; often the network or the list of packages: sudo apt-get update"
+    return BuildFailed("mmdebstrap to make a root filesystem", words, mend)
+
+
+def _distribution() -> tuple[str, ...]:
+    """What to install, the suite, and the sources: those of the machine's own distribution."""
+    if not shutil.which("mmdebstrap"):
+        raise ToolMissing("mmdebstrap", "none", "sudo apt-get install mmdebstrap")
+    asked = "$(ORIGIN)|$(CODENAME)|$(COMPONENT)|deb $(REPO_URI) $(RELEASE) main"
+    command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split("|") for line in answer.splitlines()]
+    for origin in ("Debian", "Ubuntu"):
+        found = [row for row in rows if row[0] == origin and row[2] == "main"]
+        if found:
+            suite = min((row[1] for row in found), key=len)  # "bookworm", not "bookworm-updates"
+            packages = ",".join((*PACKAGES, KERNELS[origin, platform.machine()]))
+            return f"--include={packages}", suite, *sorted({row[3] for row in found})
+    raise BuildFailed("the package lists of Debian or Ubuntu", "none", "sudo apt-get update")
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -75,14 +181,16 @@ def _tiny(program: Path) -> bytes:
 
 
 def pack(folders: tuple[str, ...], links: dict[str, str], files: dict[str, bytes]) -> bytes:
-    """A tar archive: sorted, owned by root, of one date; what lies in a ``bin`` may be run."""
+    """A tar archive: sorted, owned by root, of one date; commands may be run."""
     members = [(_member(name, tarfile.DIRTYPE, _folder_mode(name)), b"") for name in folders]
     for name, target in links.items():
         link = _member(name, tarfile.SYMTYPE, 0o777)
         link.linkname = target
         members.append((link, b""))
     for name, content in files.items():
-        file = _member(name, tarfile.REGTYPE, 0o755 if name.startswith("bin/") else 0o644)
+        file = _member(
+            name, tarfile.REGTYPE, 0o755 if Path(name).parent.name in COMMANDS else 0o644
+        )
         file.size = len(content)
         members.append((file, content))
     archive = io.BytesIO()
