@@ -34,7 +34,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from course import paths
+from course import paths, processes
 
 PATIENCE = 60.0  # seconds for one on_death command, and for a killed process to be gone
 GONE = ".gone"  # ends the name of a folder whose session is over
@@ -59,7 +59,7 @@ def session() -> str:
 
 @cache
 def _session(pid: int) -> str:
-    return f"{pid}-{_stat(pid)[1]}"
+    return f"{pid}-{processes.stat(pid).start}"
 
 
 def folder() -> Path:
@@ -102,7 +102,7 @@ def spawn(state: Path, argv: Sequence[str], **options: Any) -> subprocess.Popen[
 def note(state: Path, pid: int) -> None:
     """Have the process group that ``pid`` leads killed when this process is gone."""
     with (state / "pid").open("a") as file:
-        file.write(f"{pid} {_stat(pid)[1]}\n")
+        file.write(f"{pid} {processes.stat(pid).start}\n")
 
 
 def remove(state: Path) -> None:
@@ -123,12 +123,13 @@ def sweep() -> list[str]:
 def guard(name: str) -> None:
     """Sweep, wait until the process of this session is gone, and clear up after it."""
     sweep()
+    pid, start = map(int, name.split("-"))
     with suppress(ProcessLookupError):
         # A pidfd, not a pipe whose other end the process holds: a forked child would inherit
         # that end and keep the guard waiting. Linux 5.3 and later, pidfd_open(2).
-        descriptor = os.pidfd_open(int(name.partition("-")[0]))
-        if _is_alive(name):
-            select.select([descriptor], [], [])
+        ended = os.pidfd_open(pid)
+        if processes.is_alive(pid, start):
+            select.select([ended], [], [])
     _clean(paths.run_dir().absolute() / name)
 
 
@@ -196,40 +197,21 @@ def _kill_group(pid: int, start: int) -> None:
     A leader that is gone is no hindrance: the kernel gives nobody else the number of a group
     that still has members.
     """
-    found, found_start = _stat(pid)
-    if found and found_start != start:
+    found = processes.stat(pid)
+    if found and found.start != start:
         return
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     deadline = time.monotonic() + PATIENCE
-    while _is_alive(f"{pid}-{start}") and time.monotonic() < deadline:
+    while processes.is_alive(pid, start) and time.monotonic() < deadline:
         time.sleep(0.002)
 
 
 def _is_over(path: Path) -> bool:
-    return bool(re.fullmatch(rf"\d+-\d+({re.escape(GONE)})?", path.name)) and (
-        path.suffix == GONE or not _is_alive(path.name)
-    )
-
-
-def _is_alive(name: str) -> bool:
-    """Whether ``<pid>-<start time>`` runs; a zombie (Z) or a dead process (X) does not."""
-    pid, start = map(int, name.split("-"))
-    found, found_start = _stat(pid)
-    return found not in ("", "Z", "X") and found_start == start
-
-
-def _stat(pid: int) -> tuple[str, int]:
-    """State and start time (clock ticks after boot) of a process; ("", 0) when there is none.
-
-    Source: proc_pid_stat(5), fields 3 and 22; the name before them may hold anything.
-    """
-    try:
-        line = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return "", 0
-    fields = line.rpartition(")")[2].split()
-    return fields[0], int(fields[19])
+    found = re.fullmatch(r"(\d+)-(\d+)", path.stem)
+    if not found:
+        return False
+    return path.suffix == GONE or not processes.is_alive(int(found[1]), int(found[2]))
 
 
 def _unlock(function: Any, path: str, error: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from course import reaper
+from course import processes, reaper
 
 STARTS_A_PROGRAM = """
 import os, signal, sys, time
@@ -41,7 +41,8 @@ def becomes_true(condition: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def runs(pid: int) -> bool:
-    return reaper._stat(pid)[0] not in ("", "Z", "X")
+    found = processes.stat(pid)
+    return found is not None and processes.is_alive(pid, found.start)
 
 
 def program_ends(how: str, note: Path) -> tuple[int, int]:

@@ -1,0 +1,77 @@
+"""What the kernel says about processes, read from ``/proc``."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+TICKS = os.sysconf("SC_CLK_TCK")  # a second
+
+
+class Stat(NamedTuple):
+    """A process in numbers; ``cpu`` in seconds, ``start`` in clock ticks after boot.
+
+    Source: proc_pid_stat(5), fields 3, 4, 5, 14 + 15 and 22.
+    """
+
+    state: str
+    parent: int
+    group: int
+    cpu: float
+    start: int
+
+
+def stat(pid: int) -> Stat | None:
+    """The process with that number; None where there is none."""
+    try:
+        line = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = line.rpartition(")")[2].split()  # the name before them may hold anything
+    cpu = (int(fields[11]) + int(fields[12])) / TICKS
+    return Stat(fields[0], int(fields[1]), int(fields[2]), cpu, int(fields[19]))
+
+
+def is_alive(pid: int, start: int) -> bool:
+    """Whether that very process still runs; a zombie (Z) or a dead one (X) does not."""
+    found = stat(pid)
+    return found is not None and found.start == start and found.state not in "ZX"
+
+
+def everyone() -> dict[int, Stat]:
+    """All processes there are."""
+    numbers = (int(name) for name in os.listdir("/proc") if name.isdecimal())
+    return {pid: found for pid in numbers if (found := stat(pid))}
+
+
+def family(pid: int) -> list[int]:
+    """A process and everything that descends from it."""
+    children: dict[int, list[int]] = {}
+    for child, found in everyone().items():
+        children.setdefault(found.parent, []).append(child)
+    found = [pid]
+    for member in found:  # grows while it is walked
+        found += children.get(member, [])
+    return found
+
+
+def memory(pids: Iterable[int]) -> int:
+    """Bytes of memory: each page is shared out among the processes that use it (PSS).
+
+    Raises PermissionError for processes of another user. Source: proc_pid_smaps_rollup(5).
+    """
+    total = 0
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += sum(int(kilobytes) for kilobytes in re.findall(r"^Pss: +(\d+)", text, re.M))
+    return total * 1024
+
+
+def cpu(pids: Iterable[int]) -> float:
+    """Seconds of processor time that these processes have used."""
+    return sum(found.cpu for pid in pids if (found := stat(pid)))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+import subprocess
+
+from course import processes
+
+
+def test_a_process_knows_its_parent_and_its_group() -> None:
+    found = processes.stat(os.getpid())
+    assert (found.parent, found.group) == (os.getppid(), os.getpgid(0))
+
+
+def test_a_zombie_and_a_number_that_nobody_has_are_not_alive() -> None:
+    with subprocess.Popen(["true"]) as child:
+        start = processes.stat(child.pid).start
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not yet collected
+        assert processes.stat(child.pid).state == "Z"
+        assert not processes.is_alive(child.pid, start)
+    assert processes.stat(child.pid) is None
+    assert not processes.is_alive(child.pid, start)
+
+
+def test_a_process_of_another_start_time_is_another_process() -> None:
+    start = processes.stat(os.getpid()).start
+    assert processes.is_alive(os.getpid(), start)
+    assert not processes.is_alive(os.getpid(), start + 1)
+
+
+def test_the_family_holds_grandchildren() -> None:
+    with subprocess.Popen(
+        ["sh", "-c", "sh -c 'echo $$; read line; :'; :"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        grandchild = int(child.stdout.readline())
+        assert processes.family(child.pid) == [child.pid, grandchild]
+        child.stdin.close()
+
+
+def test_memory_is_shared_out_among_those_who_share_it() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        one = processes.memory([child.pid])
+        assert 2**14 < one < 2**24
+        assert processes.memory([child.pid, child.pid]) == 2 * one
+        child.stdin.close()
+    assert processes.memory([child.pid]) == 0
+
+
+def test_processor_time_is_in_seconds() -> None:
+    assert abs(processes.cpu([os.getpid()]) - sum(os.times()[:2])) < 0.1
