@@ -16,19 +16,19 @@ from docker import APIClient
 from docker.errors import APIError, ImageNotFound
 from tqdm.auto import tqdm
 
-from course import rootfs, store
+from course import programs, rootfs, store
 from course.engine import engine, engine_errors
-from course.errors import BuildFailed, EngineError, ImageMissing, ToolMissing
+from course.errors import BuildFailed, EngineError, ImageMissing
 
 LABEL = "two-boxes.image"  # not `two-boxes`: containers inherit the labels of their image
 DIGEST = "two-boxes.digest"
 NAMES = ("tiny", "debian")
 DISK_SIZE = 2 * 2**30  # bytes that the guest sees; the file holds what was written only
 DISK_UUID = "7b0c4dbe-2b0e-4d0a-9a52-0123456789ab"  # a random one would change the bytes
-# `tar` and `mkfs.ext4` run in one shell so that fakeroot's idea of the owners lasts for both.
+# `tar` and `mkfs.ext4` ($0) run in one shell so that fakeroot's idea of the owners lasts for both.
 FILL = f"""
 tar -x -f "$1" -C "$2" &&
-mkfs.ext4 -q -d "$2" -U {DISK_UUID} -E hash_seed={DISK_UUID},lazy_itable_init=0 "$3"
+"$0" -q -d "$2" -U {DISK_UUID} -E hash_seed={DISK_UUID},lazy_itable_init=0 "$3"
 """
 
 
@@ -156,11 +156,12 @@ def _make_disk(archive: Path, folder: Path) -> None:
     files.mkdir()
     with raw.open("wb") as disk:
         disk.truncate(DISK_SIZE)
-    as_root = [] if os.geteuid() == 0 else ["fakeroot"]
-    _run(*as_root, "sh", "-c", FILL, "sh", archive, files, raw)
+    mkfs, image_tool = programs.require("mkfs.ext4"), programs.require("qemu-img")
+    as_root = [programs.require("fakeroot")] if os.geteuid() else []
+    _run(*as_root, "sh", "-c", FILL, mkfs, archive, files, raw)
     commands.write_text("\n".join(_dated(archive)))
-    _run("debugfs", "-w", "-f", commands, raw)
-    _run("qemu-img", "convert", "-O", "qcow2", raw, folder / "disk.qcow2")
+    _run(mkfs.with_name("debugfs"), "-w", "-f", commands, raw)
+    _run(image_tool, "convert", "-O", "qcow2", raw, folder / "disk.qcow2")
     shutil.rmtree(files)
     raw.unlink()
     commands.unlink()
@@ -176,14 +177,9 @@ def _dated(archive: Path) -> Iterator[str]:
 
 
 def _run(*command: str | Path) -> None:
-    """Run a tool that makes a filesystem. Raises ToolMissing, DiskFull, BuildFailed."""
+    """Run a tool that makes a filesystem. Raises DiskFull, BuildFailed."""
     environment = os.environ | {"E2FSPROGS_FAKE_TIME": str(rootfs.EPOCH), "LC_ALL": "C.UTF-8"}
-    environment["PATH"] += ":/usr/sbin:/sbin"  # where mkfs is, and an ordinary user does not look
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        mend = "sudo apt-get install e2fsprogs fakeroot qemu-utils"
-        raise ToolMissing("the tools that make a disk", str(error), mend) from error
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         if "No space left" in done.stderr:
             raise store.disk_full(done.stderr)

@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import tarfile
 from collections import deque
@@ -20,8 +19,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from course import store
-from course.errors import BuildFailed, CourseError, ToolMissing
+from course import programs, store
+from course.errors import BuildFailed, CourseError
 
 Progress = Callable[[float, str], None]  # what part is done, from 0 to 1, and what is being done
 
@@ -66,13 +65,13 @@ STEPS_EXPECTED = 414  # to estimate what is left; a few more or fewer do no harm
 
 def tiny_inputs() -> dict[str, str]:
     """What decides the bytes of ``tiny``. Raises ToolMissing."""
-    program = busybox()
+    program = programs.require("busybox")
     return {"archive": _tiny_digest(program, program.stat().st_mtime_ns)}
 
 
 def make_tiny(archive: Path) -> None:
     """Write the archive. Raises ToolMissing."""
-    archive.write_bytes(_tiny(busybox()))
+    archive.write_bytes(_tiny(programs.require("busybox")))
 
 
 def debian_inputs(files: dict[str, str]) -> dict[str, str]:
@@ -132,8 +131,7 @@ def _failed(said: list[str]) -> CourseError:
 
 def _distribution() -> tuple[str, ...]:
     """What to install, the suite, and the sources: those of the machine's own distribution."""
-    if not shutil.which("mmdebstrap"):
-        raise ToolMissing("mmdebstrap", "none", "sudo apt-get install mmdebstrap")
+    programs.require("mmdebstrap")
     asked = "$(ORIGIN)|$(CODENAME)|$(COMPONENT)|deb $(REPO_URI) $(RELEASE) main"
     command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -154,15 +152,10 @@ def unpack(archive: Path, folder: Path) -> None:
         tar.extractall(folder, filter="fully_trusted")
 
 
-def busybox() -> Path:
-    """The static busybox of this machine's distribution. Raises ToolMissing."""
-    found = shutil.which("busybox")
-    # A program that is not static names its dynamic loader within its first block.
-    if not found or b"/ld-" in Path(found).read_bytes()[:4096]:
-        raise ToolMissing(
-            "a static busybox", found or "none", "sudo apt-get install busybox-static"
-        )
-    return Path(found)
+def applets(program: Path) -> list[str]:
+    """The names under which a busybox does something, its own left out."""
+    names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout
+    return [name for name in names.split() if name != "busybox"]
 
 
 @cache
@@ -173,8 +166,7 @@ def _tiny_digest(program: Path, _changed: int) -> str:
 
 def _tiny(program: Path) -> bytes:
     """The whole archive: two megabytes, so it is made in memory."""
-    names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout
-    links = LINKS | {f"bin/{name}": "busybox" for name in names.split() if name != "busybox"}
+    links = LINKS | {f"bin/{name}": "busybox" for name in applets(program)}
     files = {name: text.encode() for name, text in FILES.items()}
     files["bin/busybox"] = program.read_bytes()
     return pack(folders=(*FOLDERS, "bin"), links=links, files=files)
