@@ -18,12 +18,12 @@ from typing import IO
 
 from tqdm.auto import tqdm
 
-from course import host, rootfs, store
+from course import host, programs, rootfs, store
 from course.engine import engine, engine_errors
 from course.errors import BuildFailed, ImageMissing, ToolMissing
 
-# The programs that lessons run in containers, and the packages that hold them.
-PROGRAMS = {
+# The images that lessons run, and the packages that each is made of.
+PACKAGES = {
     "nginx": ("nginx-light",),
     "python": ("python3",),
     "redis": ("redis-server",),
@@ -31,7 +31,7 @@ PROGRAMS = {
 }
 RECIPE = "1"  # change it when an equal request must give other bytes
 LABEL, DIGEST, VERSIONS = "two-boxes.image", "two-boxes.digest", "two-boxes.packages"
-SHELL = "busybox-static"  # in every image, so that one can look inside
+SHELL = "busybox-static"  # in every image, so that one can look around inside
 # Packages are unpacked and never configured, so what only configures counts as there already.
 CONFIGURERS = (
     "adduser debconf dpkg init-system-helpers iproute2 lsb-base passwd sysvinit-utils usr-is-merged"
@@ -41,13 +41,14 @@ INSTALLED = (
     "Maintainer: none\nDescription: none\n\n"
 )
 MERGED = ("bin", "sbin", "lib", "lib64")  # /bin is /usr/bin, as on any present-day system
+COMMANDS = "usr/bin/"
 LEFT_OUT = tuple(
     f"usr/share/{name}/" for name in ("bug", "doc", "info", "lintian", "locale", "man")
 )
 
 
 def package_image(name: str) -> str:
-    """The tag of the image with this program of ``PROGRAMS``, built if it is not there.
+    """The tag of the image with this program of ``PACKAGES``, built if it is not there.
 
         tag = package_image("redis")  # course/redis:latest; run it with ["redis-server"]
 
@@ -56,9 +57,9 @@ def package_image(name: str) -> str:
     Raises ImageMissing (no such program), ToolMissing, BuildFailed, DiskFull, ImageDamaged,
     EngineUnreachable, EngineTooOld.
     """
-    if name not in PROGRAMS:
-        raise ImageMissing(f"one of {', '.join(PROGRAMS)}", repr(name))
-    wanted, tag = (*PROGRAMS[name], SHELL), f"course/{name}:latest"
+    if name not in PACKAGES:
+        raise ImageMissing(f"one of {', '.join(PACKAGES)}", repr(name))
+    wanted, tag = (*PACKAGES[name], SHELL), f"course/{name}:latest"
     inputs = {
         "packages": " ".join(wanted),
         "system": str(host.facts()["system"]),
@@ -130,17 +131,25 @@ def _apt(folder: Path, *words: str) -> list[str]:
 
 def _pack(packages: Sequence[Path], archive: Path) -> None:
     """Write one archive with the files of all the packages."""
-    files = {name: text.encode() for name, text in rootfs.FILES.items()}
-    links = {name: f"usr/{name}" for name in MERGED} | {"usr/bin/sh": "busybox"}
-    folders = {*rootfs.FOLDERS, *(f"usr/{name}" for name in MERGED)}
-    archive.write_bytes(rootfs.pack(tuple(folders), links, files))
+    archive.write_bytes(_base())
     with tarfile.open(archive, "a") as tar:
-        present = {"", *tar.getnames()}  # the first is the root itself
+        # A package's own command follows busybox's of that name, and so takes its place.
+        present = {"", *(name for name in tar.getnames() if not name.startswith(COMMANDS))}
         for package in packages:
             for file, content in _files(package):
                 if file.name not in present:
                     tar.addfile(file, content)
                     present.add(file.name)
+
+
+def _base() -> bytes:
+    """What no package brings: folders, users, a merged /usr, and the commands of busybox."""
+    applets = rootfs.applets(programs.require("busybox"))
+    commands = {f"{COMMANDS}{name}": "busybox" for name in applets}
+    links = commands | {name: f"usr/{name}" for name in MERGED}
+    folders = {*rootfs.FOLDERS, *(f"usr/{name}" for name in MERGED)}
+    files = {name: text.encode() for name, text in rootfs.FILES.items()}
+    return rootfs.pack(tuple(folders), links, files)
 
 
 def _files(package: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:

@@ -11,7 +11,7 @@ import pytest
 from course import packages
 from course.engine import engine
 from course.errors import BuildFailed, ImageMissing, ToolMissing
-from course.packages import DIGEST, PROGRAMS, VERSIONS, package_image
+from course.packages import DIGEST, PACKAGES, VERSIONS, package_image
 
 
 @pytest.fixture
@@ -79,6 +79,7 @@ def test_a_machine_without_apt_is_told_so(tmp_path: Path, monkeypatch: pytest.Mo
     ("name", "command", "words"),
     [
         ("nginx", ["sh", "-c", "nginx -v 2>&1"], "nginx version"),
+        ("nginx", ["cat", "/etc/os-release"], "ID="),
         ("python", ["python3", "-c", "import http.server; print('served')"], "served"),
         ("redis", ["redis-server", "--version"], "Redis server"),
         ("registry", ["htpasswd", "-Bbn", "learner", "secret"], "learner:$2y$"),
@@ -89,7 +90,7 @@ def test_each_program_runs_in_its_image(name: str, command: list[str], words: st
     assert words in engine().containers.run(tag, command, remove=True, network_mode="none").decode()
     labels = engine().images.get(tag).labels
     assert len(labels[DIGEST]) == 16
-    assert all(package in labels[VERSIONS] for package in PROGRAMS[name])
+    assert all(package in labels[VERSIONS] for package in PACKAGES[name])
 
 
 @pytest.mark.docker
