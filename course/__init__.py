@@ -15,6 +15,8 @@ _HOME = {
     "VirtualMachine": "course.boxes.machine",
     "FakeBox": "course.boxes.fake",
     "measure": "course.results",
+    "open_lesson": "course.study",
+    "course_map": "course.study",
 }
 
 __all__ = sorted(_HOME)

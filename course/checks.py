@@ -1,9 +1,20 @@
-"""A check looks at a state and says what it found; it never changes anything and never raises."""
+"""A check looks at a state and says what it found; it never changes anything and never raises.
+
+A lab's tasks are checks of the learner's own notebook. They stand in
+``course/lessons/<slug>/checks.py``, each a function that is given the learner's names::
+
+    @task("reach-it", "The container answers on the port you chose")
+    def reach_it(names: Names) -> Finding:
+        port = names["port"]            # not there yet: the outcome is "not attempted"
+        if not answers(port):
+            return failed(f"nothing answers on port {port}", "nudge", "step", "near-solution")
+        return passed(f"port {port} answers")
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -71,9 +82,73 @@ class Check:
 
     def _probe(self) -> Finding:
         try:
-            return self.probe()
-        except Exception as error:
+            found = self.probe()
+        except Undefined as error:
+            return not_attempted(str(error))
+        # Everything: a probe that calls sys.exit() must not end its thread without a word.
+        except BaseException as error:
             return Finding(Outcome.BROKEN, f"{type(error).__name__}: {error}")
+        if isinstance(found, Finding):
+            return found
+        return Finding(Outcome.BROKEN, f"the probe returned {found!r}, not a Finding")
 
     def _hints(self, hints: tuple[str, ...]) -> tuple[str, ...]:
         return hints or ((self.hint,) if self.hint else ())
+
+
+class Undefined(LookupError):
+    """The learner has not given this name a value yet."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"`{name}` is not defined yet")
+
+
+class Names(Mapping[str, object]):
+    """What the learner has defined in the notebook, as it was when the check began.
+
+    ``names["port"]`` is the value; where there is none yet, or it is still the ``...`` that the
+    lab came with, the task's outcome is "not attempted". ``names.get("port")`` gives None instead.
+    """
+
+    def __init__(self, namespace: Mapping[str, object]) -> None:
+        self._values = {
+            name: value
+            for name, value in list(namespace.items())
+            if not name.startswith("_") and value is not ...
+        }
+
+    def __getitem__(self, name: str) -> object:
+        if name not in self._values:
+            raise Undefined(name)
+        return self._values[name]
+
+    def get(self, name: str, default: object = None) -> object:
+        """The value, or ``default`` where the learner has not given one."""
+        return self._values.get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to do in a lab: its name, the state to reach in one sentence, and who looks."""
+
+    name: str
+    description: str
+    look: Callable[[Names], Finding]
+
+    def check(self, namespace: Mapping[str, object]) -> Check:
+        """The check of this task for one learner's names."""
+        return Check(self.description, lambda: self.look(Names(namespace)))
+
+
+def task(name: str, description: str) -> Callable[[Callable[[Names], Finding]], Task]:
+    """Make a task of the function below it."""
+    return lambda look: Task(name, description, look)

@@ -1,0 +1,113 @@
+"""The lessons, in order, and where the files of each are.
+
+One slug names a lesson everywhere. Its notebook, lab and solution are ``<slug>.ipynb`` in
+``notebooks/``, ``labs/`` and ``solutions/``; its quiz, checks and claims are in
+``course/lessons/<slug>/``. A wheel carries the notebooks in ``course/content/``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from course.checks import Task
+from course.errors import LessonError
+
+TITLES = {
+    "00_start_here": "Start here",
+    "01_isolation": "Isolation",
+    "02_virtual_machines": "Virtual machines",
+    "03_hypervisors": "Hypervisors",
+    "04_docker_engine": "Docker Engine",
+    "05_images": "Images",
+    "06_registries": "Registries",
+    "07_networks_and_volumes": "Networks and volumes",
+    "08_inside_a_container": "Inside a container",
+    "09_what_they_share": "What they share",
+    "10_the_race": "The race",
+    "11_security": "Security",
+    "12_choose": "Choose",
+}
+
+HERE = Path(__file__).parent
+
+
+def content_dir() -> Path:
+    """The folder that holds ``notebooks/``, ``labs/`` and ``solutions/``."""
+    installed = HERE.parent / "content"
+    return installed if installed.is_dir() else HERE.parent.parent
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson and its files. A file may be absent: not every lesson has a lab or claims."""
+
+    slug: str
+    title: str
+    folder: Path
+    content: Path
+
+    @property
+    def notebook(self) -> Path:
+        return self.content / "notebooks" / f"{self.slug}.ipynb"
+
+    @property
+    def lab(self) -> Path:
+        return self.content / "labs" / f"{self.slug}.ipynb"
+
+    @property
+    def solution(self) -> Path:
+        return self.content / "solutions" / f"{self.slug}.ipynb"
+
+    @property
+    def quiz(self) -> Path:
+        return self.folder / "quiz.yaml"
+
+    @property
+    def checks(self) -> Path:
+        return self.folder / "checks.py"
+
+    @property
+    def claims(self) -> Path:
+        return self.folder / "claims.yaml"
+
+    @property
+    def recorded(self) -> Path:
+        return self.folder / "recorded"
+
+    def tasks(self) -> dict[str, Task]:
+        """The lab's tasks by name, in the order of ``checks.py``; none where there is no lab."""
+        if not self.checks.exists():
+            return {}
+        # A slug begins with a digit, so its folder cannot be named in an import statement.
+        spec = spec_from_file_location(f"course.lessons.{self.slug}.checks", self.checks)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return {found.name: found for found in vars(module).values() if isinstance(found, Task)}
+
+    def task(self, name: str) -> Task:
+        """The task of that name. Raises LessonError that lists the names near to it."""
+        tasks = self.tasks()
+        if name not in tasks:
+            raise unknown(f"a task of lesson {self.slug}", name, list(tasks))
+        return tasks[name]
+
+
+def lessons() -> list[Lesson]:
+    """Every lesson, in the order in which they are taken."""
+    return [lesson(slug) for slug in TITLES]
+
+
+def lesson(slug: str) -> Lesson:
+    """The lesson of that slug. Raises LessonError that lists the slugs near to it."""
+    if slug not in TITLES:
+        raise unknown("a lesson", slug, list(TITLES))
+    return Lesson(slug, TITLES[slug], HERE / slug, content_dir())
+
+
+def unknown(expected: str, name: str, names: list[str]) -> LessonError:
+    """The error for a name that is none of ``names``: it says which are near, or all."""
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4) or names
+    return LessonError(expected, repr(name), " or ".join(near))

@@ -1,0 +1,105 @@
+"""Quizzes: a YAML file becomes questions, or an error that names file, question and field.
+
+``static/quiz.schema.json`` says what a quiz may hold; questions.py marks the answers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.exceptions import relevance
+
+from course.errors import QuizError
+from course.questions import KINDS, Choice, Question
+
+SCHEMA = Path(__file__).parent / "static" / "quiz.schema.json"
+
+
+def load(path: Path) -> dict[str, Question]:
+    """The questions of a quiz file by id, in order. Raises QuizError."""
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise QuizError(f"a quiz in YAML at {path}", " ".join(str(error).split())) from error
+    return parse(entries, path)
+
+
+def parse(entries: object, path: Path) -> dict[str, Question]:
+    """The same from data; ``path`` is where it came from. Raises QuizError."""
+    _validate(entries, path)
+    questions: dict[str, Question] = {}
+    for entry in entries:
+        if entry["id"] in questions:
+            raise _refused(path, entry["id"], "id", "an id of its own", entry["id"])
+        questions[entry["id"]] = _question(entry, path)
+    return questions
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _validate(entries: object, path: Path) -> None:
+    # JSON is what the schema speaks of: YAML's dates, infinities and keys that are no texts
+    # have no place in it.
+    try:
+        json.dumps(entries, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise QuizError(f"texts and finite numbers in {path}", str(error)) from error
+    error = max(_validator().iter_errors(entries), key=relevance, default=None)
+    if error is not None:
+        raise _explained(error, entries, path)
+
+
+def _explained(error: ValidationError, entries: object, path: Path) -> QuizError:
+    place = list(error.absolute_path)
+    entry = entries[place[0]] if place else {}
+    name = entry.get("id", f"number {place[0] + 1}") if isinstance(entry, dict) and place else ""
+    field = ".".join(str(part) for part in place[1:])
+    rule = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+    return _refused(path, name, field, " ".join(filter(None, [error.message, rule])), "")
+
+
+def _refused(path: Path, question: object, field: str, expected: str, found: object) -> QuizError:
+    where = ", ".join(filter(None, [str(path), f"question {question}", f"field {field}"]))
+    return QuizError(expected, f"{found!r} in {where}" if found else where)
+
+
+def _question(entry: dict, path: Path) -> Question:
+    fields = {name: value for name, value in entry.items() if name != "kind"}
+    if "choices" in fields:
+        fields["choices"] = tuple(Choice(**choice) for choice in fields["choices"])
+        _distinct([choice.text for choice in fields["choices"]], entry, path)
+    for name in {"answers", "items"} & fields.keys():
+        fields[name] = tuple(fields[name])
+    if picture := fields.get("picture"):
+        fields |= {"picture": path.parent / picture["file"], "alt": picture["alt"]}
+        if not fields["picture"].is_file():
+            raise _refused(path, entry["id"], "picture.file", "a file", picture["file"])
+    if entry["kind"] in {"number", "predict"}:
+        low, high = _limits(fields)
+        if low > high:
+            raise _refused(path, entry["id"], "range", "the smaller number first", [low, high])
+        fields |= {"low": low, "high": high}
+    return KINDS[entry["kind"]](**fields)
+
+
+def _distinct(texts: list[str], entry: dict, path: Path) -> None:
+    twice = [text for text in texts if texts.count(text) > 1]
+    if twice:
+        raise _refused(path, entry["id"], "choices", "choices that differ", twice[0])
+
+
+def _limits(fields: dict) -> tuple[float, float]:
+    """The range that a number may lie in; takes what says so out of the fields."""
+    answer, tolerance = fields.pop("answer", None), fields.pop("tolerance", 0)
+    if answer is not None:
+        return answer - tolerance, answer + tolerance
+    low, high = fields.pop("range", (-math.inf, math.inf))
+    return low, high

@@ -1,0 +1,181 @@
+"""A lesson opened in a notebook: its quiz, its predictions, its checks, and what is remembered.
+
+from course import open_lesson
+lesson = open_lesson("10_the_race")
+
+lesson.predict("boot-ratio")            # a guess, before the measurement
+lesson.reveal("boot-ratio", estimate)   # the guess beside what was measured
+lesson.check("five-rounds")             # look at the state of a lab's task
+lesson.solution("five-rounds")          # one way to do it
+lesson.quiz()                           # every question of the lesson
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+
+import __main__
+from course import markup, quiz
+from course.checks import Outcome
+from course.lessons import Lesson, labs, lessons, unknown
+from course.lessons import lesson as lesson_named
+from course.markup import Page, Tone
+from course.progress import Progress
+from course.questions import Mark, Predict, Question, Verdict
+from course.reveal import Reveal, together
+from course.widgets import CheckView, QuizView
+
+
+def open_lesson(slug: str) -> Study:
+    """Open a lesson for the learner of this notebook. Raises LessonError for an unknown slug."""
+    study = Study(lesson_named(slug), Progress())
+    study.progress.record(slug, "opened")
+    return study
+
+
+def course_map() -> Page:
+    """The whole course: each lesson's notebook, quiz and lab, and the time it took so far."""
+    columns = ("Lesson", "Notebook", "Quiz", "Lab", "Minutes")
+    rows = [
+        (
+            f"{row['slug'][:2]} {row['title']}",
+            Tone("opened", "good") if row["opened"] else Tone(""),
+            _share(row["quiz_right"], row["quiz_total"]),
+            _share(row["lab_passed"], row["lab_total"]),
+            round(row["seconds"] / 60),
+        )
+        for row in course_progress()
+    ]
+    return markup.table("Your way through the course", columns, rows)
+
+
+def course_progress(progress: Progress | None = None) -> list[dict[str, object]]:
+    """One row a lesson: slug, title, opened, quiz_right and quiz_total (questions), lab_passed and
+    lab_total (tasks), seconds."""
+    kept = progress or Progress()
+    return [_lesson_progress(lesson, kept) for lesson in lessons()]
+
+
+class Study:
+    """One lesson and one learner. Every method returns a view that the notebook shows."""
+
+    def __init__(
+        self, lesson: Lesson, progress: Progress, namespace: dict[str, object] | None = None
+    ) -> None:
+        self.lesson, self.progress = lesson, progress
+        # The module in which a notebook's cells run.
+        self._namespace = vars(__main__) if namespace is None else namespace
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def quiz(self, *names: str) -> QuizView:
+        """The lesson's questions, or only those named. Earlier answers are there again."""
+        asked = [self._question(name) for name in names] or [
+            question for question in self._questions.values() if question.kind != "predict"
+        ]
+        return self._ask(f"{self.lesson.title}: questions", asked, "answered")
+
+    def predict(self, name: str) -> QuizView:
+        """Ask for a guess before a number is measured. It can be changed until it is revealed."""
+        return self._ask("Before you measure", [self._prediction(name)], "predicted")
+
+    def reveal(self, name: str, measured: object) -> Page:
+        """The guess beside what was measured; both are kept.
+
+        ``measured``: a number, or anything with ``value``, ``low`` and ``high`` (an Estimate), in
+        the unit of the question.
+        """
+        question = self._prediction(name)
+        event = self.progress.latest(self.lesson.slug, "predicted").get(name)
+        reveal = Reveal.of(question, event and event.detail["answer"], measured)
+        self.progress.record(self.lesson.slug, "revealed", name, detail=reveal.kept())
+        return reveal.page()
+
+    def guesses(self) -> Page:
+        """Every guess of this lesson that was revealed, beside its measurement, in one picture."""
+        kept = self.progress.latest(self.lesson.slug, "revealed")
+        return together([Reveal(**event.detail) for event in kept.values()])
+
+    def check(self, task: str) -> CheckView:
+        """Look at the state of a task. Each time the same is found, one more hint is shown."""
+        found_task = self.lesson.task(task)
+        finding = found_task.check(self._namespace).run()
+        self.progress.record(
+            self.lesson.slug, "checked", task, finding.outcome, {"observed": finding.observed}
+        )
+        shown = self._seen[task, finding.observed]
+        self._seen[task, finding.observed] += 1
+        return CheckView(task, found_task.description, finding, shown)
+
+    def solution(self, task: str) -> Page:
+        """One way to do a task; the progress remembers that it was shown."""
+        code = labs.solution_of(self.lesson, self.lesson.task(task).name)
+        self.progress.record(self.lesson.slug, "shown", task)
+        return markup.listing(f"One way to do {task}", code)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return self._page()._repr_mimebundle_()
+
+    def __repr__(self) -> str:
+        return self._page().text
+
+    def _page(self) -> Page:
+        return markup.paragraphs(f"Lesson {self.lesson.title}", *self.progress.notices)
+
+    @cached_property
+    def _questions(self) -> dict[str, Question]:
+        return quiz.load(self.lesson.quiz)
+
+    def _question(self, name: str) -> Question:
+        if name not in self._questions:
+            raise unknown(f"a question of lesson {self.lesson.slug}", name, list(self._questions))
+        return self._questions[name]
+
+    def _prediction(self, name: str) -> Predict:
+        question = self._question(name)
+        if not isinstance(question, Predict):
+            predictions = [one.id for one in self._questions.values() if one.kind == "predict"]
+            raise unknown("a question of kind predict", name, predictions)
+        return question
+
+    def _ask(self, title: str, asked: list[Question], kind: str) -> QuizView:
+        earlier = self.progress.latest(self.lesson.slug, kind)
+        answers = {q.id: earlier[q.id].detail["answer"] for q in asked if q.id in earlier}
+        return QuizView(title, asked, answers, lambda q, answer: self._marked(q, answer, kind))
+
+    def _marked(self, question: Question, answer: object, kind: str) -> Mark:
+        slug = self.lesson.slug
+        seen = self.progress.latest(slug, kind="revealed").get(question.id)
+        if question.kind == "predict" and seen and seen.detail["guess"] is not None:
+            stands = (
+                f"You have seen the measurement, so your guess of {seen.detail['guess']:g} stands."
+            )
+            return Mark(Verdict.NOTED, (stands,))
+        mark = question.mark(answer)
+        if mark.verdict is not Verdict.UNREADABLE:
+            self.progress.record(slug, kind, question.id, mark.verdict, {"answer": answer})
+        return mark
+
+
+def _lesson_progress(lesson: Lesson, progress: Progress) -> dict[str, object]:
+    asked = quiz.load(lesson.quiz) if lesson.quiz.exists() else {}
+    questions = {name for name, question in asked.items() if question.kind != "predict"}
+    right = progress.succeeded(lesson.slug, "answered", Verdict.RIGHT)
+    tasks = labs.task_names(lesson)
+    return {
+        "slug": lesson.slug,
+        "title": lesson.title,
+        "opened": bool(progress.events(lesson.slug, "opened")),
+        "quiz_right": len(right & questions),
+        "quiz_total": len(questions),
+        "lab_passed": len(progress.succeeded(lesson.slug, "checked", Outcome.PASSED) & tasks),
+        "lab_total": len(tasks),
+        "seconds": progress.seconds(lesson.slug),
+    }
+
+
+def _share(done: int, total: int) -> Tone:
+    if not total:
+        return Tone("")
+    tone = "good" if done == total else "open" if done else "quiet"
+    return Tone(f"{done} of {total}", tone)
