@@ -1,0 +1,133 @@
+"""The ``course`` command.
+
+Each command imports what it needs when it runs, so that ``course --help`` and a completion in
+the shell are instant, and so that one broken part does not take the others with it.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from course.errors import CourseError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of a table.")
+
+
+class Commands(click.Group):
+    """A group whose commands end in one clear sentence where the course foresaw the trouble."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except CourseError as error:
+            click.secho(str(error), fg="red", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("Stopped. Nothing was left running.", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="two-boxes")
+def main() -> None:
+    """Two Boxes: container or virtual machine? A course that answers by experiment."""
+
+
+@main.command()
+@click.option("--tests", is_flag=True, help="Also what the tests need: a browser, arm64 QEMU.")
+def setup(tests: bool) -> None:
+    """Install packages, start the engine, build the images."""
+    from course import provision
+
+    provision.apply(provision.plan(tests=tests), click.echo)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("workspace"))
+def lab(folder: Path) -> None:
+    """Open JupyterLab on lesson 0, in a FOLDER of your own."""
+    from course import lab
+
+    lab.open_lab(folder)
+
+
+@main.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Say what this machine can do, and what mends each lack."""
+    from course.doctor import diagnose
+
+    report = diagnose()
+    show(report.to_dict(), report.rows(), as_json)
+
+
+@main.command()
+@click.option("--rounds", default=10, show_default=True, help="How often each arm runs.")
+@as_json
+def race(rounds: int, as_json: bool) -> None:
+    """Race five boxes to their first answer."""
+    from course import experiments
+
+    frame = experiments.race(rounds)
+    show(experiments.race_data(frame), experiments.race_rows(frame), as_json)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True)
+@click.option("--rounds", default=10, show_default=True, help="How often the command runs.")
+@as_json
+def measure(command: Sequence[str], rounds: int, as_json: bool) -> None:
+    """Time a COMMAND: median and 95 % interval, in seconds."""
+    from course import bench
+
+    row = bench.measure_command(command, rounds)
+    show(row, [row], as_json)
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Also write BENCHMARKS.md.")
+@as_json
+def bench(write: bool, as_json: bool) -> None:
+    """Measure every goal that this course sets itself."""
+    from course import bench
+
+    rows = bench.measure_goals()
+    if write:
+        bench.write(rows, Path("BENCHMARKS.md"))
+    show(rows, rows, as_json)
+    sys.exit(0 if all(row["holds"] for row in rows) else 1)
+
+
+@main.command()
+@as_json
+def claims(as_json: bool) -> None:
+    """Judge the textbook's claims by what was measured on this machine."""
+    from course import claims
+
+    rows = [verdict.to_dict() for verdict in claims.ledger()]
+    show(rows, rows, as_json)
+
+
+def show(data: object, rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
+    """Print ``data`` as JSON or ``rows`` as a table."""
+    if as_json:
+        click.echo(json_module.dumps(data, indent=2, default=str))
+        return
+    table = Table(header_style="bold")
+    for column in rows[0] if rows else ():
+        table.add_column(str(column))
+    for row in rows:
+        table.add_row(*(cell(value) for value in row.values()))
+    Console().print(table)
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it: three digits are enough for a measurement."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

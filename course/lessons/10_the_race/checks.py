@@ -1,0 +1,138 @@
+"""The tasks of the race's lab: a fair frame, a ratio, a phase, a cost, and a lie exposed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from course import stats
+from course.checks import Finding, Names, failed, not_attempted, passed, task
+
+FEWEST_ROUNDS = 10
+CLOSE = 1e-6  # what the learner computes must be the same number, not a similar one
+
+
+@task("fair-race", "`frame` holds ten rounds of two arms or more, taken in turns")
+def fair_race(names: Names) -> Finding:
+    frame = names["frame"]
+    if not isinstance(frame, pd.DataFrame) or not {"arm", "round", "seconds"} <= set(frame):
+        return failed(
+            "`frame` is not a table of trials",
+            "Which function of this lesson returns such a table?",
+            "`measure` takes a dict: the arm's name, and what to run.",
+            'frame = measure({"container": start(Container), "vm": start(VirtualMachine)})',
+        )
+    arms = frame["arm"].nunique()
+    if arms < 2:
+        return failed(
+            f"one arm: {frame['arm'].iloc[0]}",
+            "A race needs somebody to race against.",
+            "Give `measure` a dict with two entries or more.",
+        )
+    rounds = int(frame.groupby("arm")["round"].nunique().min())
+    if rounds < FEWEST_ROUNDS:
+        return failed(
+            f"{rounds} rounds",
+            "Look at the interval: how wide would you like it to be?",
+            f"Measure at least {FEWEST_ROUNDS} rounds.",
+            f"measure(arms, rounds={FEWEST_ROUNDS})",
+        )
+    return _taken_in_turns(frame, rounds)
+
+
+def _taken_in_turns(frame: pd.DataFrame, rounds: int) -> Finding:
+    began = frame.sort_values("started")["round"]
+    if not began.is_monotonic_increasing:
+        return failed(
+            "the arms ran one after the other",
+            "What happens to your ratio when the machine gets busy half-way?",
+            "Give all arms to one call of `measure`: it takes them in turns.",
+        )
+    return passed(f"{frame['arm'].nunique()} arms, {rounds} rounds, in turns")
+
+
+@task("ratio", "`factor` is the ratio of `vm booted` to `container`, with its interval")
+def ratio(names: Names) -> Finding:
+    factor, frame = names["factor"], names["frame"]
+    right = stats.ratio(frame, "vm booted", "container")
+    value = getattr(factor, "value", factor)
+    if not isinstance(value, int | float):
+        return failed("`factor` is not a number", "Look at what `stats.ratio` returns.")
+    if abs(value * right.value - 1) < CLOSE:
+        return failed(
+            f"{value:.3g}: that is the container against the machine",
+            "Which of the two is the baseline?",
+            "The baseline comes last.",
+            'stats.ratio(frame, "vm booted", "container")',
+        )
+    if abs(value / right.value - 1) > CLOSE:
+        return failed(
+            f"{value:.3g}, and the rounds give {right.value:.3g}",
+            "Dividing two averages is not the same as averaging the quotients of each round.",
+            "`stats.ratio` divides in each round, then takes the median.",
+            'stats.ratio(frame, "vm booted", "container")',
+        )
+    if not hasattr(factor, "low"):
+        return failed("a value without its interval", "Keep the whole estimate, not its value.")
+    return passed(f"{right.value:.3g} ({right.low:.3g} to {right.high:.3g})")
+
+
+@task("slowest-phase", "`slowest` names the phase in which a booting machine spends most time")
+def slowest_phase(names: Names) -> Finding:
+    slowest, frame = names["slowest"], names["frame"]
+    lengths = phase_lengths(frame[frame["arm"] == "vm booted"])
+    longest = lengths.idxmax()
+    if slowest not in lengths.index:
+        return failed(
+            f"{slowest!r} is none of the phases",
+            "The figure's legend has their names.",
+            f"The phases are {', '.join(lengths.index)}.",
+        )
+    if slowest != longest:
+        return failed(
+            f"{slowest!r} takes {lengths[slowest]:.2g} s at the median",
+            "The widest part of the bar is what you look for, not the last one.",
+            "A phase lasts from the end of the one before it to its own end.",
+        )
+    return passed(f"{longest}: {lengths[longest]:.2g} s at the median")
+
+
+def phase_lengths(trials: pd.DataFrame) -> pd.Series:
+    """Median length of each phase in seconds; the columns hold when each one ended."""
+    ends = trials.filter(like="phase ").dropna(axis=1, how="all")
+    ends.columns = ends.columns.str.removeprefix("phase ")
+    ordered = ends[ends.median().sort_values().index]
+    return ordered.diff(axis=1).fillna({ordered.columns[0]: ordered.iloc[:, 0]}).median()
+
+
+@task("cost", "`cost` says how many bytes of memory one container and one machine cost the host")
+def cost(names: Names) -> Finding:
+    found = names["cost"]
+    if not isinstance(found, dict) or set(found) != {"container", "vm"}:
+        return failed(
+            "`cost` is not a dict of `container` and `vm`",
+            "Ask each running box what it costs.",
+            "`box.usage()` says it; its `memory` is in bytes.",
+            'cost = {"container": container.usage().memory, "vm": vm.usage().memory}',
+        )
+    if not all(isinstance(value, int) and value > 2**20 for value in found.values()):
+        return failed(
+            f"{found}",
+            "A box that costs less than a mebibyte would be news.",
+            "`memory` is in bytes: do not divide it.",
+        )
+    return passed(", ".join(f"{name} {value / 2**20:.0f} MiB" for name, value in found.items()))
+
+
+@task("expose", "`unfair` says what makes the two frames of the advertisement unlike")
+def expose(names: Names) -> Finding:
+    answer = str(names["unfair"]).lower().strip()
+    if not answer:
+        return not_attempted()
+    if "warm" in answer or "cache" in answer or "first" in answer:
+        return passed("one arm was measured cold and the other warm")
+    return failed(
+        f"{answer!r}",
+        "Draw both arms' trials in the order in which they ran.",
+        "Look at the first trial of each arm, and at how many there are.",
+        "One of the arms had its warm-up counted. Say so in a sentence with the word warm-up.",
+    )
