@@ -12,7 +12,7 @@ import requests
 from docker.errors import DockerException, InvalidVersion
 from docker.utils import version_lt
 
-from course.errors import EngineTooOld, EngineUnreachable
+from course.errors import EngineForbidden, EngineTooOld, EngineUnreachable
 
 OLDEST_API = "1.41"  # Docker Engine 20.10, the oldest a supported distribution carries
 FIRST_ANSWER = 10  # seconds that an engine has to say hello
@@ -98,10 +98,10 @@ def _unreachable(error: Exception) -> EngineUnreachable:
     while root.__context__:  # the SDK wraps the system's own words several times
         root = root.__context__
     where = os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT")
+    if isinstance(root, PermissionError):
+        mend = 'sudo usermod -aG docker "$USER", then log out and in again'
+        return EngineForbidden("to be let in by the container engine", str(root), mend)
+    mend = "course setup (it starts the engine)"
     if where:
         mend = f"start the engine at {where}, or unset DOCKER_HOST and DOCKER_CONTEXT"
-    elif isinstance(root, PermissionError):
-        mend = 'sudo usermod -aG docker "$USER", then log out and in again'
-    else:
-        mend = "course setup (it starts the engine)"
     return EngineUnreachable("a container engine that answers", str(root), mend)

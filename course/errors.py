@@ -3,6 +3,7 @@
 CourseError
 ├── EngineError            the container engine refused or failed
 │   ├── EngineUnreachable    no engine answers
+│   │   └── EngineForbidden    one runs, and this user may not speak to it
 │   ├── EngineTooOld         an engine answers, and speaks too old an API
 │   └── NameTaken            a name or port is somebody else's
 ├── ImageError             an image cannot be used
@@ -55,6 +56,10 @@ class EngineError(CourseError):
 
 class EngineUnreachable(EngineError):
     """No container engine answers."""
+
+
+class EngineForbidden(EngineUnreachable):
+    """An engine runs, and this user may not speak to it."""
 
 
 class EngineTooOld(EngineError):

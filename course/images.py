@@ -30,6 +30,8 @@ FILL = f"""
 tar -x -f "$1" -C "$2" &&
 "$0" -q -d "$2" -U {DISK_UUID} -E hash_seed={DISK_UUID},lazy_itable_init=0 "$3"
 """
+# What decides the bytes of each part, besides the root filesystem it is made from.
+RECIPES = {"root": "", "boot": "", "disk": f"{FILL} {DISK_SIZE}"}
 
 
 @dataclass(frozen=True)
@@ -59,24 +61,27 @@ class Image:
     @cached_property
     def kernel(self) -> Path:
         """The Linux kernel that boots it."""
-        return self._boot / "kernel"
+        return self._part("boot", self._make_boot) / "kernel"
 
     @cached_property
     def initrd(self) -> Path:
         """The first root filesystem of that kernel."""
-        return self._boot / "initrd"
+        return self._part("boot", self._make_boot) / "initrd"
 
-    @cached_property
-    def _boot(self) -> Path:
-        return self._part("boot", self._make_boot)
+    @property
+    def is_bootable(self) -> bool:
+        """Whether ``kernel`` and ``initrd`` would return at once."""
+        return store.folder_of(f"{self.name}-boot", self._inputs("boot")).is_dir()
 
     def _make_boot(self, folder: Path) -> None:
         self._take("boot/vmlinuz-*", folder / "kernel")
         self._take("boot/initrd.img-*", folder / "initrd")
 
     def _part(self, part: str, make: Callable[[Path], None]) -> Path:
-        inputs = {"archive": self.digest, "fill": FILL, "size": str(DISK_SIZE)}
-        return store.built(f"{self.name}-{part}", inputs, make)
+        return store.built(f"{self.name}-{part}", self._inputs(part), make)
+
+    def _inputs(self, part: str) -> dict[str, str]:
+        return {"archive": self.digest, "recipe": RECIPES[part]}
 
     def _take(self, pattern: str, target: Path) -> None:
         """Copy the one file that matches out of the archive."""
@@ -96,9 +101,33 @@ def image(name: str) -> Image:
     return Image(name, f"course/{name}:latest", store.key(inputs), folder / "root.tar")
 
 
-def is_built(name: str) -> bool:
-    """Whether ``image(name)`` would return at once."""
-    return store.folder_of(name, _inputs(name)).is_dir()
+def is_ready(name: str) -> bool:
+    """Whether every form of the image that this machine can use is there."""
+    if not store.folder_of(name, _inputs(name)).is_dir():
+        return False
+    found = image(name)
+    in_engine = not _engine_answers() or _digest_in(engine().api, found.tag) == found.digest
+    return in_engine and (found.is_bootable or not _has_qemu())
+
+
+def prepare(name: str) -> None:
+    """Make every form of the image that this machine can use. Raises what ``image`` raises."""
+    found = image(name)
+    if _has_qemu():
+        _ = found.kernel, found.initrd
+    if _engine_answers():
+        container_image(name)
+
+
+def _has_qemu() -> bool:
+    return bool(programs.find("qemu-system-x86_64"))
+
+
+def _engine_answers() -> bool:
+    try:
+        return bool(engine())
+    except EngineError:
+        return False
 
 
 def _inputs(name: str) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""Start the packaged Docker Engine, with the machine's service manager or without one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections import deque
+from pathlib import Path
+
+from course import paths, programs
+from course.engine import engine
+from course.errors import EngineForbidden, EngineUnreachable
+
+DEADLINE = 60.0  # seconds for an engine that was just started to answer
+EARLIEST_DEATH = 3.0  # seconds after which a daemon that is not there has died
+BY_SYSTEMD = ("systemctl", "start", "docker")
+BY_SERVICE = ("service", "docker", "start")
+BY_HAND = ("setsid", "--fork", "sh", "-c", 'exec dockerd >>"$0" 2>&1 </dev/null')
+
+
+def may_be_started() -> bool:
+    """Not where the learner chose another engine, nor where one runs and does not let us in."""
+    chosen = os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT")
+    there = programs.find("dockerd") or shutil.which("apt-get")
+    return bool(there and not chosen and not _runs())
+
+
+def start_command() -> tuple[str, ...]:
+    """The command that starts the engine: the service manager's, else the daemon itself."""
+    if Path("/run/systemd/system").is_dir():
+        return BY_SYSTEMD
+    if Path("/proc/1/comm").read_text() == "init\n" and Path("/etc/init.d/docker").exists():
+        return BY_SERVICE
+    return (*BY_HAND, str(_log()))
+
+
+def start(become_root: list[str]) -> None:
+    """Start the engine and wait until it answers; ``become_root`` goes before the command.
+
+    Raises EngineUnreachable with the last lines of its log, or EngineForbidden.
+    """
+    # Never a second daemon: it would take the network bridge away from the first.
+    if not _runs():
+        subprocess.run([*become_root, *start_command()], check=False)
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < DEADLINE:
+        try:
+            engine()
+            return
+        except EngineForbidden:
+            raise
+        except EngineUnreachable as error:
+            reason = error
+        if waited > EARLIEST_DEATH and not _runs():
+            break
+        time.sleep(0.1)
+    raise EngineUnreachable("the engine to start", _last_words() or reason.found, _mend())
+
+
+def _runs() -> bool:
+    return subprocess.run(["pidof", "dockerd"], capture_output=True, check=False).returncode == 0
+
+
+def _log() -> Path:
+    return paths.data_dir() / "dockerd.log"
+
+
+def _last_words() -> str:
+    try:
+        with _log().open(errors="replace") as lines:
+            return "".join(deque(lines, maxlen=5)).strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _mend() -> str:
+    """Where the whole story stands."""
+    by_hand = start_command()[0] == BY_HAND[0]
+    return f"look into {_log()}" if by_hand else "sudo journalctl --unit docker"

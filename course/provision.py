@@ -1,0 +1,172 @@
+"""Do what the doctor says: the system's packages, the engine, the image that lessons begin with."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tqdm.auto import tqdm
+
+from course import daemon, images, programs
+from course.engine import engine
+from course.errors import CourseError, EngineError, ToolMissing
+
+Echo = Callable[[str], None]
+
+APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
+INSTALL = ("install", "--yes", "--no-install-recommends")
+PARTS = {"dlstatus": 0, "pmstatus": 100}  # percent of what is done before this part begins
+BAR = "{desc}: {bar} {elapsed}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: ``command`` is what a person would type for it.
+
+    ``do`` is None where it cannot be done from here.
+    """
+
+    title: str
+    command: str
+    needs_root: bool = False
+    do: Callable[[], None] | None = None
+
+
+def plan(tests: bool = False) -> list[Step]:
+    """What is missing, in the order to mend it; nothing is changed yet.
+
+    ``tests``: also what only the tests need.
+    """
+    return [*_packages(tests), *_engine(), *_images()]
+
+
+def apply(steps: list[Step], echo: Echo) -> list[Step]:
+    """Say what will be done, do it, and return the steps that could not be done.
+
+    A step that fails does not keep the others from being tried.
+    """
+    if not steps:
+        echo("Everything that the course needs is here.")
+    for step in steps:
+        who = "cannot be done from here" if not step.do else "as root" if step.needs_root else ""
+        echo(f"{step.title}{f' ({who})' if who else ''}: {step.command}")
+    undone = [step for step in steps if not _done(step, echo)]
+    for step in undone:
+        echo(f"Still missing: {step.title}. By hand: {step.command}")
+    return undone
+
+
+def _done(step: Step, echo: Echo) -> bool:
+    if not step.do:
+        return False
+    try:
+        step.do()
+    except CourseError as error:
+        echo(str(error))
+        return False
+    return True
+
+
+def _packages(tests: bool) -> Iterator[Step]:
+    wanted = [*programs.needed(), *(programs.TESTS if tests else ())]
+    missing = [name for name in wanted if not programs.find(name)]
+    if "docker" in missing and _engine_answers():
+        # The package would bring a second engine beside the one that is there.
+        missing.remove("docker")
+        yield Step("the docker command", "install it as your engine's makers say")
+    if not missing:
+        return
+    title, command = "system packages", programs.install_command(missing)
+    if shutil.which("apt-get") and _may_become_root():
+        yield Step(title, command, needs_root=True, do=lambda: _install(missing))
+    else:
+        yield Step(title, command, needs_root=True)
+
+
+def _install(names: list[str]) -> None:
+    packages = programs.install_command(names).removeprefix("sudo apt-get install ").split()
+    if "docker.io" in packages:
+        # A kernel with AppArmor starts no container without its parser, and some distributions
+        # package the docker command apart from the daemon.
+        packages += [name for name in ("apparmor", "docker-cli") if _apt_knows(name)]
+    _apt(["update"])
+    _apt([*INSTALL, *packages])
+    for name in names:
+        programs.require(name)
+
+
+def _apt(arguments: list[str]) -> None:
+    """Run apt with a bar. Raises ToolMissing with what apt said last."""
+    said: deque[str] = deque(maxlen=10)
+    command = [*_root(), *APT, "-o", "APT::Status-Fd=1", *arguments]
+    bar = tqdm(total=200, desc=f"apt-get {arguments[0]}", leave=False, bar_format=BAR)
+    with bar, _started(command) as apt:
+        for line in apt.stdout:
+            kind, _, rest = line.partition(":")
+            if kind in PARTS:  # dlstatus:<number>:<percent>:<description>
+                bar.update(PARTS[kind] + float(rest.split(":")[1]) - bar.n)
+            else:
+                said.append(line.strip())
+    # A source of somebody else's that is out of reach must not hold up the rest.
+    if apt.returncode and arguments[0] != "update":
+        raise ToolMissing("apt-get to install the packages", "; ".join(said), shlex.join(command))
+
+
+def _started(command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+
+
+def _apt_knows(package: str) -> bool:
+    command = ["apt-cache", "show", "--quiet", package]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _engine() -> Iterator[Step]:
+    try:
+        engine()
+    except EngineError as error:
+        if daemon.may_be_started() and _may_become_root():
+            command = shlex.join(("sudo", *daemon.start_command()))
+            yield Step("start the container engine", command, needs_root=True, do=_start_engine)
+        else:
+            yield Step("a container engine", error.mend)
+
+
+def _start_engine() -> None:
+    programs.require("docker")
+    daemon.start(_root())
+
+
+def _images() -> Iterator[Step]:
+    if not images.is_ready("tiny"):
+        yield Step("the image tiny", "course setup", do=lambda: images.prepare("tiny"))
+
+
+def _engine_answers() -> bool:
+    try:
+        engine()
+    except EngineError:
+        return False
+    return True
+
+
+def _root() -> list[str]:
+    """What to put before a command that needs root: nothing, or sudo, which may ask."""
+    return [] if os.geteuid() == 0 else ["sudo"]
+
+
+def _may_become_root() -> bool:
+    if os.geteuid() == 0:
+        return True
+    if not shutil.which("sudo"):
+        return False
+    # Without a terminal nobody can type a password.
+    return sys.stdin.isatty() or subprocess.run(["sudo", "-n", "true"], check=False).returncode == 0
