@@ -63,15 +63,20 @@ STEPS = ("Get:", "Unpacking ", "Setting up ")  # what apt and dpkg say once for 
 STEPS_EXPECTED = 414  # to estimate what is left; a few more or fewer do no harm
 
 
+def busybox() -> Path:
+    """The static busybox of this machine's distribution. Raises ToolMissing."""
+    return programs.require("busybox")
+
+
 def tiny_inputs() -> dict[str, str]:
     """What decides the bytes of ``tiny``. Raises ToolMissing."""
-    program = programs.require("busybox")
+    program = busybox()
     return {"archive": _tiny_digest(program, program.stat().st_mtime_ns)}
 
 
 def make_tiny(archive: Path) -> None:
     """Write the archive. Raises ToolMissing."""
-    archive.write_bytes(_tiny(programs.require("busybox")))
+    archive.write_bytes(_tiny(busybox()))
 
 
 def debian_inputs(files: dict[str, str]) -> dict[str, str]:
