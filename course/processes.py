@@ -43,9 +43,9 @@ def is_alive(pid: int, start: int) -> bool:
 
 
 def everyone() -> dict[int, Stat]:
-    """All processes there are."""
+    """All processes that run, those that wait to be collected (zombies) left out."""
     numbers = (int(name) for name in os.listdir("/proc") if name.isdecimal())
-    return {pid: found for pid in numbers if (found := stat(pid))}
+    return {pid: found for pid in numbers if (found := stat(pid)) and found.state not in "ZX"}
 
 
 def family(pid: int) -> list[int]:
@@ -75,3 +75,9 @@ def memory(pids: Iterable[int]) -> int:
 def cpu(pids: Iterable[int]) -> float:
     """Seconds of processor time that these processes have used."""
     return sum(found.cpu for pid in pids if (found := stat(pid)))
+
+
+def exit_code(status: int) -> int:
+    """The exit code in a wait status; 128 + signal for a process that was killed, as in sh."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code

@@ -105,11 +105,21 @@ def note(state: Path, pid: int) -> None:
         file.write(f"{pid} {processes.stat(pid).start}\n")
 
 
-def remove(state: Path) -> None:
-    """Kill what a state folder names and delete the folder; it may be gone already."""
+def kill(state: Path) -> None:
+    """Kill the process groups that a state folder names, and wait until their leaders are gone."""
     for pid, start in _noted(state):
         _kill_group(pid, start)
-    shutil.rmtree(state, onerror=_unlock)
+
+
+def remove(state: Path) -> None:
+    """Kill what a state folder names and delete the folder; it may be gone already."""
+    kill(state)
+    delete(state)
+
+
+def delete(folder: Path) -> None:
+    """Delete a folder, were it one that its owner may not enter; it may be gone already."""
+    shutil.rmtree(folder, onerror=_unlock)
 
 
 def sweep() -> list[str]:
@@ -160,11 +170,10 @@ def _clean(folder: Path) -> None:
     states = [path for path in folder.glob("*") if path.is_dir()]
     commands = {command for state in states if (command := _command(state))}
     for state in states:
-        for pid, start in _noted(state):
-            _kill_group(pid, start)
+        kill(state)
     done = [_succeeds(command) for command in commands]
     if all(done):
-        shutil.rmtree(folder, onerror=_unlock)
+        delete(folder)
 
 
 def _succeeds(argv: Sequence[str]) -> bool:

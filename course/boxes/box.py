@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from course.checks import Check, Outcome
-from course.errors import BoxError, NotRunning, StartFailed
+from course.errors import BoxError, CommandTimeout, NotRunning, SnapshotMissing, StartFailed
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -52,6 +52,24 @@ def parse_size(text: str | int) -> int:
 def shell_command(command: str | Sequence[str]) -> str:
     """A string stays the shell command that it is; a list becomes one, safely quoted."""
     return command if isinstance(command, str) else shlex.join(command)
+
+
+def snapshot_name(name: str) -> str:
+    """The name again, if it can be a tag and a file's name as well. Raises BoxError."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
+        raise BoxError("a name of letters, digits, '.', '_' and '-'", repr(name))
+    return name
+
+
+def command_timeout(command: str, timeout: float) -> CommandTimeout:
+    """The error of every box for a command that did not end in time."""
+    found = "it did not, and was killed with all that it started"
+    return CommandTimeout(f"{command!r} to end within {timeout:g} s", found, "timeout=...")
+
+
+def snapshot_missing(name: str) -> SnapshotMissing:
+    """The error of every box for a state that was not kept."""
+    return SnapshotMissing(f"a snapshot {name!r}", "none of that name", "box.snapshot(name)")
 
 
 class Box(ABC):
@@ -144,7 +162,7 @@ class Box(ABC):
         self._stop()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self.running else self.start()  # a clone runs already
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -1,0 +1,103 @@
+"""A box without anything behind it: for teaching what a box is, and for tests of what uses one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from course.boxes.box import (
+    Box,
+    Output,
+    Usage,
+    command_timeout,
+    shell_command,
+    snapshot_missing,
+    snapshot_name,
+)
+from course.checks import Check
+
+Answer = str | Output | Callable[["FakeBox"], "str | Output"]
+
+
+class FakeBox(Box):
+    """A box that gives the answers it was given, in no time at all.
+
+        with FakeBox({"uname -r": "6.1\\n"}) as box:
+            print(box.exec("uname -r").stdout)
+
+    An answer is what the command prints, a whole Output, or a function of the box that returns
+    either and may change ``box.state``, the dict that snapshots keep. Any other command is not
+    found (127). ``start_seconds`` is how long a start takes; ``sleep`` lets time pass, and
+    without one none does.
+    """
+
+    kind = "fake"
+
+    def __init__(
+        self,
+        answers: Mapping[str, Answer] | None = None,
+        *,
+        start_seconds: float = 0.0,
+        sleep: Callable[[float], None] = lambda seconds: None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.answers, self.start_seconds = dict(answers or {}), start_seconds
+        self.state: dict[str, Any] = {}
+        self._sleep, self._options = sleep, options
+        self._snapshots: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def requirements(cls) -> list[Check]:
+        return []
+
+    @property
+    def command(self) -> str:
+        return repr(self)
+
+    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
+        self._require_running()
+        command = shell_command(command)
+        output = self._answer(command)
+        self._sleep(min(output.seconds, timeout))
+        if output.seconds > timeout:
+            raise command_timeout(command, timeout)
+        return output
+
+    def usage(self) -> Usage:
+        self._require_running()
+        return Usage(memory=0, cpu=0.0, disk=0, processes=0)
+
+    def snapshot(self, name: str) -> None:
+        self._require_running()
+        self._snapshots[snapshot_name(name)] = deepcopy(self.state)
+
+    def rollback(self, name: str) -> None:
+        self._require_running()
+        if name not in self._snapshots:
+            raise snapshot_missing(name)
+        self.state = deepcopy(self._snapshots[name])
+
+    def clone(self) -> FakeBox:
+        self._require_running()
+        twin = FakeBox(
+            self.answers, start_seconds=self.start_seconds, sleep=self._sleep, **self._options
+        ).start()
+        twin.state = deepcopy(self.state)
+        return twin
+
+    def _start(self) -> None:
+        self._sleep(self.start_seconds)
+        self.phases["answered"] = self.start_seconds
+
+    def _stop(self) -> None:
+        self.state, self._snapshots = {}, {}
+
+    def _answer(self, command: str) -> Output:
+        if command not in self.answers:
+            return Output(127, "", f"sh: {command}: not found\n", 0.0)
+        answer = self.answers[command]
+        if callable(answer):
+            answer = answer(self)
+        return Output(0, answer, "", 0.0) if isinstance(answer, str) else answer

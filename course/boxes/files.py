@@ -1,0 +1,40 @@
+"""The files of a box: copied whole, and weighed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from course import reaper
+from course.errors import BoxError, DiskFull
+
+
+def copy(source: Path, target: Path) -> None:
+    """Put a copy of a folder in the place of another, which may be there or not.
+
+    Links, devices, owners and attributes stay as they are; a copy that breaks off leaves the
+    target as it was. Raises DiskFull, BoxError.
+    """
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    # Not shutil.copytree: it stops at a named pipe and leaves owners and attributes behind.
+    argv = ["cp", "--archive", str(source), str(unfinished)]
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        run = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+        if "No space left" in run.stderr:
+            raise DiskFull(f"room for {disk(source)} bytes", run.stderr.splitlines()[0])
+        if run.returncode:
+            raise BoxError(f"a copy of {source}", run.stderr.strip())
+        reaper.delete(target)
+        unfinished.rename(target)
+    finally:
+        reaper.delete(unfinished)
+
+
+def disk(folder: Path) -> int:
+    """Bytes that a folder and what is in it take on the disk (blocks, not lengths)."""
+    total = folder.lstat().st_blocks
+    for where, folders, names in os.walk(folder):
+        total += sum(os.lstat(os.path.join(where, name)).st_blocks for name in folders + names)
+    return 512 * total

@@ -1,0 +1,156 @@
+"""The baseline: a plain process, with nothing around it."""
+
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from course import images, processes, reaper, rootfs
+from course.boxes import files
+from course.boxes.box import (
+    Box,
+    Output,
+    Usage,
+    command_timeout,
+    shell_command,
+    snapshot_missing,
+    snapshot_name,
+)
+from course.checks import Check, Finding, failed, passed
+from course.errors import BoxError, ToolMissing
+
+
+def busybox_check() -> Check:
+    """What every box needs, for all of them run the same programs."""
+
+    def probe() -> Finding:
+        try:
+            return passed(str(rootfs.busybox()))
+        except ToolMissing as error:
+            return failed(error.found, error.mend)
+
+    return Check("a static busybox is installed", probe)
+
+
+class Process(Box):
+    """A box without walls: the image's programs, in a folder of their own, on the bare host.
+
+    It sees the host's files, processes and network (``network`` changes nothing), and nothing
+    caps it. Its state is its files: a snapshot is a copy of them. ``usage()`` counts what runs
+    now, which between two commands is nothing.
+    """
+
+    kind = "process"
+
+    def __init__(self, image: str = "tiny", **options: Any) -> None:
+        super().__init__(image, **options)
+        if self.cpus is not None or self.memory is not None:
+            raise BoxError("no cap on a bare process", "cpus or memory", "a box that has caps")
+        self._root = self._state = None
+        self._groups: set[int] = set()  # of every command so far
+        self._cpu = 0.0
+
+    @classmethod
+    def requirements(cls) -> list[Check]:
+        return [busybox_check()]
+
+    @property
+    def command(self) -> str:
+        return shlex.join([f"{images.image(self.image).root}/bin/sh", "-c", "COMMAND"])
+
+    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
+        self._require_running()
+        command, began = shell_command(command), time.perf_counter()
+        # Files, not pipes: what a command leaves in the background would hold a pipe open.
+        with TemporaryFile() as stdout, TemporaryFile() as stderr:
+            process = subprocess.Popen(
+                [f"{self._root}/bin/sh", "-c", command],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=self._files,
+                env={"PATH": f"{self._root}/bin:{self._root}/sbin", "HOME": str(self._files)},
+                start_new_session=True,
+            )
+            exit_code = self._await(process, command, timeout)
+            seconds = time.perf_counter() - began
+            return Output(exit_code, _read(stdout), _read(stderr), seconds)
+
+    def usage(self) -> Usage:
+        self._require_running()
+        alive = [pid for pid, found in processes.everyone().items() if found.group in self._groups]
+        memory, cpu = processes.memory(alive), self._cpu + processes.cpu(alive)
+        return Usage(memory, cpu, files.disk(self._files), len(alive))
+
+    def snapshot(self, name: str) -> None:
+        self._require_running()
+        files.copy(self._files, self._kept(name))
+
+    def rollback(self, name: str) -> None:
+        self._require_running()
+        if not self._kept(name).is_dir():
+            raise snapshot_missing(name)
+        reaper.kill(self._state)
+        files.copy(self._kept(name), self._files)
+
+    def clone(self) -> Process:
+        self._require_running()
+        twin = Process(self.image, network=self.network).start()
+        try:
+            files.copy(self._files, twin._files)
+        except BaseException:
+            twin.stop()
+            raise
+        return twin
+
+    def _start(self) -> None:
+        self._root = images.image(self.image).root
+        self._state = reaper.state("process")
+        self._files.mkdir()
+        self._mark("folder")
+
+    def _stop(self) -> None:
+        if self._state:
+            reaper.remove(self._state)
+        self._state = None
+
+    @property
+    def _files(self) -> Path:
+        return self._state / "files"
+
+    def _kept(self, name: str) -> Path:
+        return self._state / f"snapshot-{snapshot_name(name)}"
+
+    def _await(self, process: subprocess.Popen[bytes], command: str, timeout: float) -> int:
+        """The exit code; a command that is cut short is killed with all that it started."""
+        self._groups.add(process.pid)
+        try:
+            reaper.note(self._state, process.pid)
+            # A pidfd wakes us when the command ends; Popen.wait(timeout) sleeps and looks again.
+            ended = os.pidfd_open(process.pid)
+            try:
+                if not select.select([ended], [], [], timeout)[0]:
+                    raise command_timeout(command, timeout)
+            finally:
+                os.close(ended)
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        process.returncode = processes.exit_code(status)
+        self._cpu += used.ru_utime + used.ru_stime
+        return process.returncode
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")

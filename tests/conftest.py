@@ -1,0 +1,59 @@
+"""What several test files need; keep it small."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from course import paths, processes, reaper
+
+
+def left_behind() -> list[str]:
+    """What this session has in the engine, as state folders, and as processes in them."""
+    folder = paths.run_dir().absolute() / reaper.session()
+    states = [str(state) for state in folder.glob("*")]
+    return states + _in_engine() + _with(str(folder))
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """After the test no container, image, network, volume, process or folder of it is there."""
+    yield
+    deadline = time.monotonic() + 20
+    while left_behind() and time.monotonic() < deadline:
+        time.sleep(0.05)  # a killed process needs a moment to be gone
+    assert left_behind() == []
+
+
+def _in_engine() -> list[str]:
+    from course.engine import engine
+    from course.errors import EngineError
+
+    try:
+        client = engine()
+    except EngineError:
+        return []
+    ours = {"filters": {"label": f"two-boxes={reaper.session()}"}}
+    found = [
+        *client.containers.list(all=True, ignore_removed=True, **ours),
+        *client.images.list(**ours),
+        *client.networks.list(**ours),
+        *client.volumes.list(**ours),
+    ]
+    return [repr(item) for item in found]
+
+
+def _with(folder: str) -> list[str]:
+    """Processes that name the session's folder: every QEMU does, with its sockets and disks."""
+    lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in processes.everyone()}
+    return [f"process {pid}" for pid, path in lines.items() if folder in _text(path)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,173 @@
+"""What every box must do, asked of every kind of box in the same words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import course
+from course.boxes.box import Box, parse_size, shell_command, snapshot_name
+from course.errors import BoxError, CommandTimeout, NotRunning, SnapshotMissing
+
+KINDS = [
+    "Process",
+    # "Sandbox",
+    # pytest.param("Container", marks=pytest.mark.docker),
+]
+
+
+def kind(name: str) -> type[Box]:
+    return getattr(course, name)
+
+
+@pytest.fixture(params=KINDS)
+def box(request: pytest.FixtureRequest, nothing_left: None) -> Iterator[Box]:
+    with kind(request.param)() as box:
+        yield box
+
+
+def test_a_command_leaves_its_exit_code_and_both_streams(box: Box) -> None:
+    output = box.exec("echo out; echo err >&2; exit 3")
+    assert (output.exit_code, output.stdout, output.stderr) == (3, "out\n", "err\n")
+    assert 0 < output.seconds < 60
+
+
+def test_a_list_is_a_command_whose_words_stay_what_they_are(box: Box) -> None:
+    words = ["printf", "%s|", "a b", "$HOME", "'", '"; exit 1', "*", "", "ä"]
+    assert box.exec(words).stdout == "a b|$HOME|'|\"; exit 1|*||ä|"
+
+
+def test_output_of_any_size_and_any_bytes_comes_through(box: Box) -> None:
+    output = box.exec("head -c 1000000 /dev/zero; printf '\\377' >&2")
+    assert len(output.stdout) == 1_000_000
+    assert output.stderr == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_command_finds_an_empty_input(box: Box) -> None:
+    assert box.exec("cat; echo end", timeout=10).stdout == "end\n"
+
+
+def test_a_killed_command_says_so_as_in_a_shell(box: Box) -> None:
+    assert box.exec("kill -9 $$").exit_code == 137
+
+
+def test_a_timeout_kills_the_command_and_all_that_it_started(box: Box) -> None:
+    started = time.monotonic()
+    with pytest.raises(CommandTimeout, match=r"0\.5 s"):
+        box.exec("sleep 543 & sleep 543", timeout=0.5)
+    assert time.monotonic() - started < 10
+    assert "543" not in box.exec("ps -o args | grep '[s]leep 543'").stdout
+    assert box.exec("echo fine").stdout == "fine\n"
+
+
+def test_what_a_command_leaves_in_the_background_runs_on(box: Box) -> None:
+    box.exec("(sleep 1; echo late > late) > /dev/null 2>&1 &")
+    assert (
+        box.exec("until [ -s late ]; do sleep 0.1; done; cat late", timeout=30).stdout == "late\n"
+    )
+
+
+def test_usage_counts_what_runs_and_what_was_used(box: Box) -> None:
+    before = box.usage()
+    box.exec("sleep 600 > /dev/null 2>&1 & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+    box.exec("head -c 3000000 /dev/urandom > large; sync large")
+    after = box.usage()
+    assert after.processes > before.processes
+    assert after.memory > before.memory
+    assert after.cpu > before.cpu
+    assert after.disk > before.disk + 2_500_000
+
+
+def test_a_rollback_brings_the_files_back(box: Box) -> None:
+    box.exec("echo good > state; mkfifo pipe; ln -s state link; mkdir -p deep/er")
+    box.snapshot("good")
+    box.exec("echo bad > state; rm -r link deep; echo more > more")
+    box.rollback("good")
+    assert box.exec("cat state link; ls").stdout == "good\ngood\ndeep\nlink\npipe\nstate\n"
+    box.exec("rm state")
+    box.rollback("good")  # a snapshot can be used more than once
+    assert box.exec("cat state").stdout == "good\n"
+
+
+def test_a_snapshot_can_be_taken_again_and_must_be_there(box: Box) -> None:
+    box.exec("echo one > state")
+    box.snapshot("latest")
+    box.exec("echo two > state")
+    box.snapshot("latest")
+    box.exec("rm state")
+    box.rollback("latest")
+    assert box.exec("cat state").stdout == "two\n"
+    with pytest.raises(SnapshotMissing, match="'older'"):
+        box.rollback("older")
+    with pytest.raises(BoxError, match="letters"):
+        box.snapshot("../outside")
+
+
+def test_a_clone_begins_from_this_state_and_goes_its_own_way(box: Box) -> None:
+    box.exec("echo first > state")
+    with box.clone() as twin:
+        assert twin.running
+        assert twin.exec("cat state").stdout == "first\n"
+        twin.exec("echo second > state")
+        assert box.exec("cat state").stdout == "first\n"
+
+
+def test_a_start_says_when_each_part_of_it_ended(box: Box) -> None:
+    times = list(box.phases.values())
+    assert times
+    assert times == sorted(times)
+    assert box.image in box.command
+
+
+def test_a_running_box_cannot_be_started(box: Box) -> None:
+    with pytest.raises(BoxError, match=r"box\.stop"):
+        box.start()
+    assert box.exec("echo unharmed").stdout == "unharmed\n"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_stopped_box_says_that_it_does_not_run_and_starts_again(name: str) -> None:
+    box = kind(name)()
+    box.stop()
+    with box:
+        box.exec("echo old > state")
+    box.stop()
+    uses = (
+        box.usage,
+        box.clone,
+        lambda: box.exec("true"),
+        lambda: box.snapshot("a"),
+        lambda: box.rollback("a"),
+    )
+    for use in uses:
+        with pytest.raises(NotRunning):
+            use()
+    with box:
+        assert box.exec("cat state").exit_code == 1  # a new one, not the old one
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_requirement_is_a_check_that_passes_here(name: str) -> None:
+    for check in kind(name).requirements():
+        finding = check.run()
+        assert finding, (check.description, finding)
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    assert [parse_size(text) for text in ("128M", "1g", "64KiB", 12)] == [2**27, 2**30, 2**16, 12]
+    with pytest.raises(BoxError, match="lots"):
+        parse_size("lots")
+
+
+def test_a_string_is_shell_and_a_list_is_not() -> None:
+    assert shell_command("a | b") == "a | b"
+    assert shell_command(["a", "|", "b c"]) == "a '|' 'b c'"
+
+
+@pytest.mark.parametrize("name", ["", ".", "a b", "a/b", "-x", "x" * 200, "ä"])
+def test_a_snapshots_name_can_be_a_file_and_a_tag(name: str) -> None:
+    with pytest.raises(BoxError):
+        snapshot_name(name)
+    assert snapshot_name("before_1.0-rc") == "before_1.0-rc"
