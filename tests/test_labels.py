@@ -1,0 +1,95 @@
+"""What carries a session's label goes with the session, and nothing else does."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from course import labels, reaper
+from course.engine import engine
+from course.errors import EngineUnreachable
+from course.images import container_image
+
+MAKES_ONE_OF_EACH = """
+import io, time
+from course.engine import engine
+from course.labels import label
+docker, tag = engine(), "two-boxes-test-labels"
+docker.images.build(fileobj=io.BytesIO(b"FROM course/tiny"), tag=tag, labels=label(), rm=True)
+network = docker.networks.create("two-boxes-test-labels", labels=label())
+volume = docker.volumes.create(labels=label())
+docker.containers.run(tag, "sleep 600", network=network.name, volumes=[f"{volume.name}:/kept"],
+                      labels=label(), detach=True)
+print(label()["two-boxes"], flush=True)
+time.sleep(600)
+"""
+
+
+def left(session: str) -> list[object]:
+    docker, chosen = engine(), {"label": f"two-boxes={session}"}
+    return [
+        *docker.containers.list(all=True, filters=chosen),
+        *docker.networks.list(filters=chosen),
+        *docker.volumes.list(filters=chosen),
+        *docker.images.list(filters=chosen),
+    ]
+
+
+def gone(session: str, deadline: float) -> bool:
+    end = time.monotonic() + deadline
+    while left(session) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not left(session)
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
+    """Another session, with one of each thing in the engine."""
+    monkeypatch.setenv("COURSE_RUN_DIR", str(tmp_path))
+    container_image("tiny")
+    command = [sys.executable, "-c", MAKES_ONE_OF_EACH]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.docker
+@pytest.mark.fault
+def test_a_killed_session_leaves_nothing_in_the_engine(worker: subprocess.Popen[str]) -> None:
+    session = worker.stdout.readline().strip()
+    assert len(left(session)) == 4
+    worker.send_signal(signal.SIGKILL)
+    assert gone(session, deadline=30)
+
+
+@pytest.mark.docker
+def test_what_belongs_to_others_stays(worker: subprocess.Popen[str]) -> None:
+    session = worker.stdout.readline().strip()
+    labels.remove_all()
+    labels.remove_all("1-1")
+    assert len(left(session)) == 4
+    labels.remove_all(session)
+    assert left(session) == []
+
+
+@pytest.mark.docker
+def test_removing_an_image_leaves_the_one_it_was_built_from() -> None:
+    tag = container_image("tiny")
+    engine().images.build(fileobj=io.BytesIO(b"FROM course/tiny"), labels=labels.label())
+    labels.remove_all()
+    assert left(reaper.session()) == []
+    assert engine().images.get(tag)
+
+
+def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    monkeypatch.setattr("course.engine._clients", {})
+    with pytest.raises(EngineUnreachable):
+        labels.remove_all("1-1")
