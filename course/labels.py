@@ -31,15 +31,17 @@ def remove_all(session: str | None = None) -> None:
 
     Raises EngineUnreachable, EngineTooOld.
     """
-    docker, chosen = engine(), {"label": f"{NAME}={session or reaper.session()}"}
+    api, chosen = engine().api, {"label": f"{NAME}={session or reaper.session()}"}
     with engine_errors():
-        for container in docker.containers.list(all=True, filters=chosen, ignore_removed=True):
+        for container in api.containers(all=True, quiet=True, filters=chosen):
             with suppress(HTTPError):  # somebody else removes it at this moment
-                container.remove(force=True, v=True)
-        for kept in (*docker.networks.list(filters=chosen), *docker.volumes.list(filters=chosen)):
-            kept.remove()
-        for image in docker.images.list(filters=chosen):
-            docker.images.remove(image.id, force=True)
+                api.remove_container(container["Id"], force=True, v=True)
+        for network in api.networks(filters=chosen):
+            api.remove_network(network["Id"])
+        for volume in api.volumes(filters=chosen)["Volumes"] or ():
+            api.remove_volume(volume["Name"])
+        for image in api.images(quiet=True, filters=chosen):
+            api.remove_image(image, force=True)
 
 
 @cache

@@ -33,12 +33,12 @@ time.sleep(600)
 
 
 def left(session: str) -> list[object]:
-    docker, chosen = engine(), {"label": f"two-boxes={session}"}
+    api, chosen = engine().api, {"label": f"two-boxes={session}"}
     return [
-        *docker.containers.list(all=True, filters=chosen),
-        *docker.networks.list(filters=chosen),
-        *docker.volumes.list(filters=chosen),
-        *docker.images.list(filters=chosen),
+        *api.containers(all=True, filters=chosen),
+        *api.networks(filters=chosen),
+        *(api.volumes(filters=chosen)["Volumes"] or ()),
+        *api.images(filters=chosen),
     ]
 
 
