@@ -42,10 +42,10 @@ QUIET = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
 # The shell notes its own number and start time (fields 1 and 22 of proc_pid_stat(5)), then
 # becomes the program. So no moment exists at which the program runs and nobody knows of it;
-# and where the state folder is gone already, the program never begins.
+# and where the state folder is gone already, or goes meanwhile, the program never begins.
 NOTE_AND_EXEC = (
     "read -r pid _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ < /proc/$$/stat"
-    ' && echo "$pid $start" >> "$0/pid" && exec "$@"'
+    ' && echo "$pid $start" >> "$0/pid" && test -e "$0/pid" && exec "$@"'
 )
 
 _guards: dict[Path, subprocess.Popen[bytes]] = {}
@@ -113,8 +113,9 @@ def kill(state: Path) -> None:
 
 def remove(state: Path) -> None:
     """Kill what a state folder names and delete the folder; it may be gone already."""
-    kill(state)
-    delete(state)
+    gone = _renamed(state)
+    kill(gone)
+    delete(gone)
 
 
 def delete(folder: Path) -> None:
@@ -162,11 +163,7 @@ def _end() -> None:
 
 def _clean(folder: Path) -> None:
     """Do what the state folders say and delete them; what fails is kept for the next sweep."""
-    if folder.suffix != GONE:
-        # Renamed first: from here on nothing can be added, so nothing is overlooked.
-        with suppress(OSError):  # another sweep was quicker
-            folder.rename(folder.with_suffix(GONE))
-        folder = folder.with_suffix(GONE)
+    folder = _renamed(folder)
     states = [path for path in folder.glob("*") if path.is_dir()]
     commands = {command for state in states if (command := _command(state))}
     for state in states:
@@ -174,6 +171,16 @@ def _clean(folder: Path) -> None:
     done = [_succeeds(command) for command in commands]
     if all(done):
         delete(folder)
+
+
+def _renamed(folder: Path) -> Path:
+    """Whoever is about to add something fails from here on, so nothing is overlooked."""
+    if folder.suffix == GONE:
+        return folder
+    gone = folder.with_name(folder.name + GONE)
+    with suppress(OSError):  # another was quicker
+        folder.rename(gone)
+    return gone
 
 
 def _succeeds(argv: Sequence[str]) -> bool:
