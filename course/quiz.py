@@ -7,17 +7,33 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import reprlib
 from functools import cache
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.exceptions import relevance
 
 from course.errors import QuizError
 from course.questions import KINDS, Choice, Question
 
 SCHEMA = Path(__file__).parent / "static" / "quiz.schema.json"
+
+
+TYPES = {
+    "array": "a list",
+    "object": "fields and their values",
+    "string": "a text",
+    "number": "a number",
+    "boolean": "true or false",
+}
+RULES = {
+    "contains": "a choice with right: true (kind one has exactly one)",
+    "oneOf": "either answer or range",
+    "minLength": "a text that is not empty",
+    "uniqueItems": "things that differ",
+}
 
 
 def load(path: Path) -> dict[str, Question]:
@@ -52,9 +68,14 @@ def _validate(entries: object, path: Path) -> None:
         json.dumps(entries, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise QuizError(f"texts and finite numbers in {path}", str(error)) from error
-    error = max(_validator().iter_errors(entries), key=relevance, default=None)
+    error = max(_validator().iter_errors(entries), key=_weight, default=None)
     if error is not None:
         raise _explained(error, entries, path)
+
+
+def _weight(error: ValidationError) -> tuple[bool, int]:
+    # A field that is wrong is also reported as one nobody expected: the nearer cause tells more.
+    return error.validator != "unevaluatedProperties", len(error.absolute_path)
 
 
 def _explained(error: ValidationError, entries: object, path: Path) -> QuizError:
@@ -62,13 +83,27 @@ def _explained(error: ValidationError, entries: object, path: Path) -> QuizError
     entry = entries[place[0]] if place else {}
     name = entry.get("id", f"number {place[0] + 1}") if isinstance(entry, dict) and place else ""
     field = ".".join(str(part) for part in place[1:])
-    rule = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-    return _refused(path, name, field, " ".join(filter(None, [error.message, rule])), "")
+    return _refused(path, name, field, _wanted(error), error.instance)
+
+
+def _wanted(error: ValidationError) -> str:
+    """The rule that was broken, as a noun that can stand after "Expected"."""
+    rule, value = error.validator, error.validator_value
+    if rule == "enum":
+        return "one of " + ", ".join(value)
+    if rule == "type":
+        return TYPES[value]
+    if rule in {"required", "unevaluatedProperties", "additionalProperties"}:
+        names = ", ".join(re.findall(r"'(\w+)'", error.message)) or "unknown"
+        return f"the field {names}" if rule == "required" else f"no field {names}"
+    return RULES.get(rule, f"{rule} {value}")
 
 
 def _refused(path: Path, question: object, field: str, expected: str, found: object) -> QuizError:
-    where = ", ".join(filter(None, [str(path), f"question {question}", f"field {field}"]))
-    return QuizError(expected, f"{found!r} in {where}" if found else where)
+    places = (str(path), question and f"question {question}", field and f"field {field}")
+    where = ", ".join(filter(None, places))
+    shown = "" if isinstance(found, dict | list) else f"{reprlib.repr(found)} in "
+    return QuizError(expected, shown + where)
 
 
 def _question(entry: dict, path: Path) -> Question:
