@@ -85,6 +85,11 @@ def ratio(frame: pd.DataFrame, arm: str, baseline: str, column: str = "seconds")
     return _ratio(_rounds(frame, column), arm, baseline)
 
 
+def slope(x: pd.Series, y: pd.Series) -> Estimate:
+    """How much y grows with x, from one row to the next: the cost of one more box."""
+    return median(np.diff(y) / np.diff(x))
+
+
 def summary(
     frame: pd.DataFrame, baseline: str | None = None, column: str = "seconds"
 ) -> pd.DataFrame:

@@ -3,6 +3,16 @@
 Interleaving matters more than repeating: a machine that slows down for a minute then slows
 every arm alike, and not the one whose turn it was. (Google Benchmark's user guide, "Random
 Interleaving", reports about 40 % less variation from run to run.)
+
+An arm is a callable, and the time until it returns counts. One that *yields* is timed until
+it yields and cleans up after that, so ``with`` and ``yield`` time a start alone:
+
+    def start():
+        with Container() as box:
+            box.exec("true")
+            yield box.phases
+
+A dict that comes back, ``{phase: seconds}``, becomes the phases of the trial.
 """
 
 from __future__ import annotations
@@ -48,17 +58,8 @@ def run(
 ) -> Iterator[Trial]:
     """Run every arm once a round, in an order shuffled by ``seed``; yield each trial as it ends.
 
-    An arm is a callable; the time until it returns counts. One that *yields* is timed until
-    it yields, and cleans up after that, so ``with`` and ``yield`` time a start alone:
-
-        def start():
-            with Container() as box:
-                box.exec("true")
-                yield box.phases
-
-    A dict that comes back, ``{phase: seconds}``, becomes the trial's phases. ``warmup`` rounds
-    come first and are not yielded. ``budget``: once so many seconds are spent no round
-    begins, after the third. What an arm raises ends the run, with a note that says where.
+    ``warmup`` rounds come first and are not yielded. ``budget``: once so many seconds are
+    spent no round begins, after the third. An arm's exception ends it, noting arm and round.
     """
     shuffler, began = random.Random(seed), time.perf_counter()
     steps = (warmup + rounds) * len(arms)

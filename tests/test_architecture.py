@@ -18,7 +18,7 @@ HOMES = {
     "docker": {"engine.py", "images.py", "boxes/container.py"},
     "qemu": {"boxes/monitor.py"},
     "anywidget": {"widgets.py"},
-    "matplotlib": {"figures.py"},
+    "matplotlib": {"drawing.py"},
     "rich": {"cli.py"},
     "click": {"cli.py"},
 }

@@ -1,0 +1,228 @@
+"""Tables as figures: each has units, its n, the machine and the tier, and says itself in words.
+
+figures.race(frame, baseline="docker run")
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+
+from course import results, stats
+from course.drawing import (
+    FAINT,
+    GREY,
+    INK,
+    PAPER,
+    UNITS,
+    Axes,
+    Figure,
+    beside,
+    colour,
+    ink_on,
+    logarithmic,
+    number,
+    paper,
+    seconds,
+    size,
+    styled,
+    tint,
+)
+from course.stats import Estimate
+
+VERDICTS = {"supported": ("●", "#0072b2"), "depends": ("◐", "#8a6d00"), "refuted": ("✕", "#b3420a")}
+
+
+@styled
+def race(
+    frame: pd.DataFrame, baseline: str | None = None, column: str = "seconds", title: str = ""
+) -> Figure:
+    """Each arm's median and 95 % interval, on a logarithmic scale, its trials faint behind.
+
+    The trials of an arm stand one below another in the order of the rounds. With a baseline,
+    each arm's ratio to it stands at the right.
+    """
+    table = stats.summary(frame, baseline, column)
+    title, show = title or _winner(table), UNITS.get(column, number)
+    canvas, axes = paper(len(table), title, results.provenance(frame))
+    for place, row in table.iterrows():
+        shade = colour(row.arm)
+        trials = frame.loc[frame["arm"] == row.arm].sort_values("round")[column]
+        heights = np.linspace(place - 0.3, place + 0.3, len(trials))
+        axes.plot(trials, heights, "o", ms=4.5, mew=0, color=shade, alpha=0.3)
+        axes.plot([row.low, row.high], [place] * 2, color=shade, lw=7, alpha=0.55)
+        axes.plot(row["median"], place, "o", ms=8, color=shade, mec=PAPER, mew=1.2)
+        beside(axes, place, show(row["median"]), *([_times(row, baseline)] if baseline else []))
+    axes.set_yticks(range(len(table)), table["arm"])
+    axes.set_xlabel(f"{column}, logarithmic scale; dot: median, bar: 95% interval")
+    logarithmic(axes, show)
+    words = [f"{row.arm} {show(row['median'])}" for _, row in table.iterrows()]
+    return Figure(canvas, f"{title}. Medians: {', '.join(words)}.")
+
+
+@styled
+def timeline(frame: pd.DataFrame, title: str = "") -> Figure:
+    """Where the time of each arm's trials goes: the median length and share of each phase."""
+    arms = {arm: _lengths(trials) for arm, trials in frame.groupby("arm")}
+    arms = dict(sorted(arms.items(), key=lambda item: item[1].sum()))
+    arm, lengths = list(arms.items())[-1]
+    share = lengths.max() / lengths.sum()
+    title = title or f"{arm} spends {share:.0%} of its time on “{lengths.idxmax()}”"
+    canvas, axes = paper(len(arms), title, results.provenance(frame), row=0.82)
+    for place, (arm, lengths) in enumerate(arms.items()):
+        _bar(axes, place, lengths, colour(arm))
+        beside(axes, place, seconds(lengths.sum()))
+    axes.set_yticks(range(len(arms)), arms)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.set_xlabel("share of the trial, phase by phase; medians")
+    words = [f"{arm}: {_listed(lengths.map(seconds))}" for arm, lengths in arms.items()]
+    return Figure(canvas, f"{title}. {'; '.join(words)}.")
+
+
+@styled
+def density(frame: pd.DataFrame, title: str = "") -> Figure:
+    """Memory of the host as boxes are added: columns arm, boxes, memory (bytes of all of them).
+
+    Says what one box costs, with its interval, and how many the whole machine would hold.
+    """
+    arms = {arm: rows.sort_values("boxes") for arm, rows in frame.groupby("arm")}
+    costs = {arm: stats.slope(rows["boxes"], rows["memory"]) for arm, rows in arms.items()}
+    ordered = sorted(costs, key=lambda arm: -costs[arm].value)
+    times = number(costs[ordered[0]].value / costs[ordered[-1]].value)
+    title = title or f"A {ordered[0]} needs {times} times the memory of a {ordered[-1]}"
+    canvas, axes = paper(6, title, results.provenance(frame))
+    words = [_fit(arm, costs[arm], frame.attrs["machine"]["memory"]) for arm in ordered]
+    for arm, said in zip(ordered, words, strict=True):
+        memory = arms[arm]["memory"] / 2**20
+        axes.plot(arms[arm]["boxes"], memory, "o-", ms=4, color=colour(arm), label=said)
+    axes.set_ylim(0, 1.05 * frame["memory"].max() / 2**20)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(axis="y")
+    axes.set_xlabel("boxes running")
+    axes.set_ylabel("memory of all of them, MiB (PSS)")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, labelspacing=1)
+    return Figure(canvas, f"{title}. {'; '.join(words)}.".replace("\n", ", "))
+
+
+@styled
+def heat_map(table: pd.DataFrame, levels: list[str], title: str) -> Figure:
+    """Who sees what: a row a probe, a column a box, in each cell one of ``levels``.
+
+    The levels go from least to most and from light to dark; each cell also says its level.
+    """
+    canvas, axes = paper(len(table), title, results.provenance(table), row=0.38)
+    for row, column in np.ndindex(table.shape):
+        level = table.iloc[row, column]
+        shade = tint("#0072b2", 0.92 * (1 - levels.index(level) / (len(levels) - 1)))
+        axes.barh(row, 0.96, left=column + 0.02, height=0.9, color=[shade])
+        axes.text(column + 0.5, row, level, ha="center", va="center", size=8.5, color=ink_on(shade))
+    axes.set_yticks(range(len(table)), table.index)
+    axes.set_xticks(np.arange(len(table.columns)) + 0.5, table.columns, color=INK)
+    axes.tick_params(bottom=False, labeltop=True, labelbottom=False)
+    axes.set_xlim(0, len(table.columns))
+    axes.spines["bottom"].set_visible(False)
+    axes.grid(visible=False)
+    words = [f"{box}: {_listed(table[box])}" for box in table]
+    return Figure(canvas, f"{title}. {'; '.join(words)}.")
+
+
+@styled
+def guesses(table: pd.DataFrame, title: str = "") -> Figure:
+    """Predictions beside measurements: columns question, guess, value, low, high, unit.
+
+    The axis is the guess as a multiple of what was measured: on the line is right.
+    """
+    table = table.reset_index(drop=True)
+    off = table["guess"] / table["value"]
+    title = title or f"{off.between(0.5, 2).sum()} of {len(table)} guesses within a factor of two"
+    canvas, axes = paper(len(table), title, results.provenance(table))
+    axes.axvspan(0.5, 2, color=FAINT, alpha=0.35, lw=0)
+    axes.axvline(1, color=INK, lw=1)
+    words = []
+    for place, row in table.iterrows():
+        axes.plot([1, off[place]], [place] * 2, color=GREY, lw=1)
+        axes.plot([row.low / row.value, row.high / row.value], [place] * 2, color=INK, lw=6)
+        axes.plot(off[place], place, "D", ms=7, mfc=PAPER, mec="#0072b2", mew=2)
+        words.append(f"guess {row.guess:g}, was {number(row.value)} {row.unit}")
+        beside(axes, place, words[-1])
+    axes.set_yticks(range(len(table)), table["question"])
+    axes.set_xlabel("guess ÷ measured, logarithmic scale; band: within a factor of two")
+    logarithmic(axes, lambda value: f"{number(value)} ×")
+    return Figure(canvas, f"{title}. {_listed(pd.Series(words, table['question']))}.")
+
+
+@styled
+def ledger(table: pd.DataFrame, title: str = "") -> Figure:
+    """Every claim and its verdict here: columns topic, sentence, verdict, estimate (in words)."""
+    counts = table["verdict"].value_counts()
+    said = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts]
+    title = title or f"Of {len(table)} claims, on this machine: {', '.join(said)}"
+    canvas, axes = paper(len(table), title, results.provenance(table), row=0.5)
+    for place, row in table.reset_index(drop=True).iterrows():
+        mark, shade = VERDICTS[row.verdict]
+        where = list(VERDICTS).index(row.verdict)
+        axes.text(where, place, mark, ha="center", va="center", size=13, color=shade)
+        axes.axhline(place + 0.5, color="#eaeef2", lw=0.8)
+        beside(axes, place, row.estimate)
+    labels = table["topic"] + ": " + table["sentence"]
+    axes.set_yticks(range(len(table)), [textwrap.fill(label, 52) for label in labels], size=9)
+    axes.set_xticks(range(len(VERDICTS)), VERDICTS, color=INK)
+    axes.tick_params(bottom=False, labeltop=True, labelbottom=False)
+    axes.set_xlim(-0.5, len(VERDICTS) - 0.5)
+    axes.spines["bottom"].set_visible(False)
+    axes.grid(visible=False)
+    return Figure(canvas, f"{title}. {_listed(pd.Series(list(table['verdict']), labels))}.")
+
+
+def _winner(table: pd.DataFrame) -> str:
+    """What a race shows, in a sentence."""
+    first, last = table.iloc[0], table.iloc[-1]
+    if len(table) > 1 and first.high >= table["low"][1]:
+        return f"{first.arm} and {table['arm'][1]} are too close to call"
+    times = number(last["median"] / first["median"])
+    return f"{first.arm} is first; {last.arm} takes {times} times as long"
+
+
+def _times(row: pd.Series, baseline: str) -> str:
+    if row.arm == baseline:
+        return "baseline"
+    return f"{number(row.ratio)} ×  [{number(row.ratio_low)}, {number(row.ratio_high)}]"
+
+
+def _fit(arm: str, each: Estimate, memory: int) -> str:
+    """What one box costs, and how many a machine of so much memory would hold."""
+    cost = f"{arm}: {size(each.value)} each [{size(each.low)}, {size(each.high)}]"
+    held = f"{number(memory / each.high)} to {number(memory / each.low)}"
+    return f"{cost}\n{size(memory)} would hold {held}"
+
+
+def _lengths(trials: pd.DataFrame) -> pd.Series:
+    """The median seconds that each phase of an arm lasted, in order; the rest of the trial last."""
+    ends = trials.filter(like=results.PHASE).dropna(axis="columns", how="all")
+    ends = ends.rename(columns=lambda name: name.removeprefix(results.PHASE))
+    ends = ends[ends.median().sort_values().index].assign(rest=trials["seconds"])
+    lengths = ends.diff(axis="columns").fillna(ends).median()
+    return lengths[lengths > 0.005 * lengths.sum()]
+
+
+def _bar(axes: Axes, place: int, lengths: pd.Series, shade: str) -> None:
+    """One bar, its phases named inside where they fit and below where they do not."""
+    shares, below, left = lengths / lengths.sum(), [], 0.0
+    for step, (name, share) in enumerate(shares.items()):
+        fill = tint(shade, 0.72 * step / max(1, len(shares) - 1))
+        axes.barh(place, share, left=left, height=0.52, color=[fill], edgecolor=PAPER, lw=1.5)
+        text = f"{name}\n{seconds(lengths[name])}"
+        if share > 0.018 * len(name):
+            centre = {"ha": "center", "va": "center", "size": 8.5, "color": ink_on(fill)}
+            axes.text(left + share / 2, place, text, **centre)
+        else:
+            below.append(text.replace("\n", " "))
+        left += share
+    axes.text(0, place + 0.3, ", ".join(below), va="top", color=GREY, size=8)
+
+
+def _listed(values: pd.Series) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

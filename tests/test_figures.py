@@ -1,0 +1,199 @@
+"""Figures: what they say, that all of it is on the paper, and that they are quick."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from course import drawing, figures, results, stats
+from course.drawing import Figure
+
+MEDIANS = {"process": 0.0012, "container": 0.24, "docker run": 0.33, "vm booted": 1.6}
+LEVELS = ["nothing", "its own", "the host's"]
+
+
+def trials(rounds: int = 10) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    rows = [
+        {"arm": arm, "round": number, "seconds": seconds, "phase ready": seconds * 0.8}
+        for number in range(1, rounds + 1)
+        for arm, median in MEDIANS.items()
+        for seconds in [median * float(generator.lognormal(sigma=0.1))]
+    ]
+    return results.table(rows, "emulated")
+
+
+def race() -> Figure:
+    return figures.race(trials(), baseline="docker run")
+
+
+def timeline() -> Figure:
+    return figures.timeline(trials())
+
+
+def density() -> Figure:
+    rows = [
+        {"arm": arm, "boxes": boxes, "memory": boxes * each}
+        for arm, each in {"container": 5 * 2**20, "vm booted": 180 * 2**20}.items()
+        for boxes in range(1, 21)
+    ]
+    return figures.density(results.table(rows))
+
+
+def heat_map() -> Figure:
+    table = results.table([{"container": LEVELS[2], "vm": LEVELS[1]}, {"container": "nothing"}])
+    table = table.fillna("nothing").set_axis(["kernel", "kernel log"])
+    return figures.heat_map(table, LEVELS, "A container shares the kernel")
+
+
+def guesses() -> Figure:
+    rows = [
+        {"question": "boot", "guess": 30, "value": 5.2, "low": 4.7, "high": 5.6, "unit": "×"},
+        {"question": "memory", "guess": 6, "value": 5.1, "low": 5.0, "high": 5.2, "unit": "MiB"},
+    ]
+    return figures.guesses(results.table(rows))
+
+
+def ledger() -> Figure:
+    rows = [
+        {
+            "topic": "boot time",
+            "sentence": f"A claim that is {verdict} and long enough to need a second line of text",
+            "verdict": verdict,
+            "estimate": "0.25 s [0.24, 0.26]",
+        }
+        for verdict in ("supported", "depends", "refuted")
+    ]
+    return figures.ledger(results.table(rows))
+
+
+EVERY = [race, timeline, density, heat_map, guesses, ledger]
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_nothing_runs_off_the_paper(make: Callable[[], Figure], tmp_path) -> None:
+    make().save(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as image:
+        pixels = np.asarray(image.convert("L"))
+    edges = [pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:]]
+    assert all((edge == 255).all() for edge in edges)
+    assert (pixels < 100).any()
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_every_figure_names_machine_and_date_and_speaks(make: Callable[[], Figure]) -> None:
+    figure = make()
+    words = [text.get_text() for text in figure.canvas.texts]
+    date = str(trials().attrs["date"])[:10]
+    assert any(date in caption for caption in words)
+    title = " ".join(figure.canvas.get_suptitle().split())
+    assert figure.alt.startswith(title)
+    assert len(figure.alt) > len(title) + 20
+
+
+def test_the_notebook_gets_alt_text_and_a_picture() -> None:
+    shown, notes = race()._repr_mimebundle_()
+    assert 'alt="process is first' in shown["text/html"]
+    assert shown["text/plain"] == notes["image/png"]["alt"]
+    assert shown["image/png"] in shown["text/html"]
+
+
+def test_alt_text_is_never_markup() -> None:
+    frame = trials().replace({"arm": {"process": '"><script>'}})
+    shown, _ = figures.race(frame)._repr_mimebundle_()
+    assert "<script>" not in shown["text/html"]
+
+
+def test_a_saved_figure_carries_its_alt_text(tmp_path) -> None:
+    figure = race()
+    figure.save(tmp_path / "race.png")
+    with Image.open(tmp_path / "race.png") as image:
+        assert image.text["Description"] == figure.alt
+        assert image.width == drawing.WIDTH * drawing.DOTS
+
+
+def test_recorded_results_are_called_so_in_the_caption() -> None:
+    frame = trials()
+    frame.attrs["tier"] = "recorded"
+    captions = [text.get_text() for text in figures.race(frame).canvas.texts]
+    assert any("recorded on" in caption for caption in captions)
+
+
+def test_the_title_of_a_close_race_says_that_it_is_close() -> None:
+    frame = trials()
+    same = frame[frame["arm"] == "container"]
+    close = pd.concat([same, same.assign(arm="docker run")])
+    assert "too close to call" in figures.race(close).alt
+
+
+def test_the_timeline_gives_each_phase_its_length() -> None:
+    alt = timeline().alt
+    median = stats.median(trials().query("arm == 'container'")["seconds"]).value
+    assert f"ready {drawing.seconds(0.8 * median)}" in alt
+    assert f"rest {drawing.seconds(0.2 * median)}" in alt
+
+
+def test_the_density_figure_extrapolates_with_an_interval() -> None:
+    frame_total = results.host.facts()["memory"]
+    held = drawing.number(frame_total / (180 * 2**20))
+    assert f"180 MiB each [180 MiB, 180 MiB], {drawing.size(frame_total)}" in density().alt
+    assert f"would hold {held} to {held}" in density().alt
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.00000051, "0.51 µs"),
+        (0.0012, "1.2 ms"),
+        (0.2499, "250 ms"),
+        (1.62, "1.6 s"),
+        (93, "93 s"),
+    ],
+)
+def test_a_time_has_the_unit_that_suits_it(value, said) -> None:
+    assert drawing.seconds(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(12, "12 B"), (5.1 * 2**20, "5.1 MiB"), (24 * 2**30, "24 GiB")]
+)
+def test_a_size_has_the_unit_that_suits_it(value, said) -> None:
+    assert drawing.size(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0038, "0.0038"), (0.4, "0.40"), (9.99, "10"), (148.2, "148"), (1387, "1,390")],
+)
+def test_a_number_has_no_more_digits_than_it_deserves(value, said) -> None:
+    assert drawing.number(value) == said
+
+
+def test_text_on_any_colour_of_the_palette_can_be_read() -> None:
+    for shade in [*drawing.COLOURS.values(), drawing.OTHER]:
+        for step in (0, 0.2, 0.4, 0.72):
+            fill = drawing.tint(shade, step)
+            assert contrast(fill, drawing.ink_on(fill)) >= 4.5
+
+
+def contrast(one: object, other: object) -> float:
+    """The ratio that WCAG 2 asks to be 4.5 or more."""
+    light, dark = sorted((drawing.luminance(one), drawing.luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_a_hundred_thousand_trials_are_read_summarised_and_drawn_within_a_second(tmp_path) -> None:
+    results.write(trials(25_000), tmp_path / "many.csv")
+    race()  # fonts are found once
+    began = time.process_time()  # what it costs, however busy the machine is
+    frame = results.read(tmp_path / "many.csv")
+    stats.summary(frame, baseline="docker run")
+    stats.warnings(frame)
+    figures.race(frame, baseline="docker run").save(io.BytesIO())
+    assert time.process_time() - began <= 1
