@@ -119,6 +119,27 @@ def prepare(name: str) -> None:
         container_image(name)
 
 
+def verify(name: str) -> bool:
+    """Read every part that was built, byte by byte; False where nothing was.
+
+    Raises ImageDamaged.
+    """
+    parts = [folder for shelf in _shelves(name) for folder in store.folders(shelf)]
+    for folder in parts:
+        store.verify(folder)
+    return bool(parts)
+
+
+def discard(name: str) -> None:
+    """Forget what was built of the image, whole or damaged; the engine keeps what it has."""
+    for shelf in _shelves(name):
+        store.discard(shelf)
+
+
+def _shelves(name: str) -> list[str]:
+    return [name, *(f"{name}-{part}" for part in RECIPES)]
+
+
 def _has_qemu() -> bool:
     return bool(programs.find("qemu-system-x86_64"))
 

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from course import daemon, images, programs
 from course.engine import engine
-from course.errors import CourseError, EngineError, ToolMissing
+from course.errors import CourseError, EngineError, ImageDamaged, ToolMissing
 
 Echo = Callable[[str], None]
 
@@ -146,7 +146,16 @@ def _start_engine() -> None:
 
 
 def _images() -> Iterator[Step]:
-    if not images.is_ready("tiny"):
+    try:
+        ready = images.is_ready("tiny")
+    except ToolMissing:
+        ready = False  # a step before this one installs it
+    except ImageDamaged as error:
+        yield Step(
+            "the image tiny, which is damaged", error.mend, do=lambda: images.discard("tiny")
+        )
+        ready = False
+    if not ready:
         yield Step("the image tiny", "course setup", do=lambda: images.prepare("tiny"))
 
 

@@ -15,6 +15,7 @@ from course import paths
 from course.errors import DiskFull, ImageDamaged
 
 MANIFEST = "manifest.json"
+UNFINISHED = "-unfinished"
 
 
 def key(inputs: Mapping[str, str]) -> str:
@@ -42,6 +43,17 @@ def built(name: str, inputs: Mapping[str, str], make: Callable[[Path], None]) ->
                 _make(folder, make)
     _look_over(folder)
     return folder
+
+
+def folders(name: str) -> list[Path]:
+    """What ``built`` keeps under this name: one folder, or none."""
+    return [path for path in _shelf(name).glob("[!.]*") if not path.name.endswith(UNFINISHED)]
+
+
+def discard(name: str) -> None:
+    """Remove what is kept under this name."""
+    with alone(name):
+        _clear(_shelf(name))
 
 
 def verify(folder: Path) -> None:
@@ -94,9 +106,8 @@ def _shelf(name: str) -> Path:
 
 def _make(folder: Path, make: Callable[[Path], None]) -> None:
     # We hold the lock, so whatever else is here is old or was left by a process that died.
-    for stale in folder.parent.glob("[!.]*"):
-        shutil.rmtree(stale)
-    unfinished = folder.with_name(f"{folder.name}-unfinished")
+    _clear(folder.parent)
+    unfinished = folder.with_name(folder.name + UNFINISHED)
     unfinished.mkdir()
     try:
         with disk_errors():
@@ -105,6 +116,11 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
             unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _clear(shelf: Path) -> None:
+    for folder in shelf.glob("[!.]*"):
+        shutil.rmtree(folder)
 
 
 def _describe(folder: Path) -> dict[str, tuple[int, int, str]]:

@@ -1,0 +1,193 @@
+"""What this machine can do, and the command that mends each lack."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from course import host, images, paths, programs
+from course.boxes import accelerator
+from course.boxes.box import Box
+from course.boxes.container import Container
+from course.boxes.machine import VirtualMachine
+from course.boxes.process import Process
+from course.boxes.sandbox import Sandbox
+from course.checks import Check, Finding, Outcome, failed, not_attempted, passed
+from course.engine import engine
+from course.errors import CourseError
+
+GIB = 2**30
+ENOUGH_DISK = 3 * GIB  # both images in every form, and what the labs make
+ENOUGH_MEMORY = GIB  # a VM of 256 MB and JupyterLab beside it
+DEADLINE = 120.0  # seconds: the first look at KVM boots a kernel on it
+
+
+class Tier(StrEnum):
+    """How a kind of box runs here."""
+
+    LIVE = "live"
+    EMULATED = "emulated"  # a VM whose processor is a program
+    RECORDED = "recorded"  # lessons show what was recorded elsewhere
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that was looked at: what was found, in words, and the command that mends it."""
+
+    name: str
+    finding: Outcome
+    value: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was looked at, and the tier of each kind of box."""
+
+    findings: tuple[Row, ...]
+    tiers: dict[str, Tier]
+
+    def rows(self) -> list[dict[str, str]]:
+        """The findings as plain dictionaries, for a table."""
+        return [asdict(row) for row in self.findings]
+
+    def to_dict(self) -> dict[str, object]:
+        """The whole report as plain data, for JSON."""
+        return {"machine": host.facts(), "tiers": self.tiers, "findings": self.rows()}
+
+
+def diagnose() -> Report:
+    """Look at everything: seconds, and once a minute where a broken KVM has to be found out."""
+    rows = [_row(check) for check in (*MACHINE, *_boxes(), *ENGINE, *PROGRAMS, *IMAGES)]
+    tiers = {"containers": container_tier(), "virtual machines": machine_tier()}
+    rows += [Row(name, Outcome.PASSED, tier, "") for name, tier in tiers.items()]
+    return Report(tuple(rows), tiers)
+
+
+def container_tier() -> Tier:
+    """Live where an engine answers, else recorded."""
+    return Tier.LIVE if _fulfilled(Container) else Tier.RECORDED
+
+
+def machine_tier() -> Tier:
+    """Live where KVM boots a kernel, emulated where it does not, recorded without QEMU."""
+    if not _fulfilled(VirtualMachine):
+        return Tier.RECORDED
+    return Tier.LIVE if accelerator.best() == "kvm" else Tier.EMULATED
+
+
+def _fulfilled(kind: type[Box]) -> bool:
+    return all(check.run(DEADLINE) for check in kind.requirements())
+
+
+def _row(check: Check) -> Row:
+    found = check.run(DEADLINE)
+    return Row(check.description, found.outcome, found.observed, " ".join(found.hints))
+
+
+def _boxes() -> Iterator[Check]:
+    """Every requirement of every kind of box, once."""
+    kinds = (Process, Sandbox, Container, VirtualMachine)
+    checks = {check.description: check for kind in kinds for check in kind.requirements()}
+    yield from checks.values()
+
+
+def _explained(probe: Callable[[], Finding]) -> Callable[[], Finding]:
+    """A probe whose CourseError is its finding: the error's mend is the hint."""
+
+    def explained() -> Finding:
+        try:
+            return probe()
+        except CourseError as error:
+            return failed(error.found or error.expected, error.mend)
+
+    return explained
+
+
+def _cores() -> Finding:
+    facts = host.facts()
+    return passed(f"{facts['cores']} × {facts['cpu']}")
+
+
+def _memory() -> Finding:
+    free, total = host.available_memory(), int(host.facts()["memory"])
+    text = f"{free / GIB:.1f} GiB free of {total / GIB:.1f}"
+    return passed(text) if free >= ENOUGH_MEMORY else failed(text, "close other programs")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(paths.cache_dir()).free
+    text = f"{free / GIB:.1f} GiB free in {paths.cache_dir()}"
+    mend = "free some room, or set COURSE_CACHE_DIR to a folder on another disk"
+    return passed(text) if free >= ENOUGH_DISK else failed(text, mend)
+
+
+def _engine() -> Finding:
+    client = engine()
+    parts = client.version()["Components"]
+    name, version = parts[0]["Name"], parts[0]["Version"]
+    return passed(f"{name} {version}, API {client.api.api_version}")
+
+
+def _storage() -> Finding:
+    return passed(engine().info()["Driver"])
+
+
+def _cgroups() -> Finding:
+    return passed(f"version {host.cgroup_version()}")
+
+
+def _program(name: str) -> Finding:
+    """The version that a program says it has."""
+    found = programs.require(name)
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+    version = re.search(r"\d[\w.+~-]*", said.stdout)
+    return passed(version[0] if version else str(found))
+
+
+def _kvm() -> Finding:
+    device = Path("/dev/kvm")
+    if not device.exists():
+        return not_attempted("not there: VMs are emulated", "a machine with virtualization on")
+    if not os.access(device, os.R_OK | os.W_OK):
+        mend = 'sudo usermod -aG kvm "$USER", then log out and in again'
+        return failed("there, and this user may not use it", mend)
+    return passed("there, and may be opened")
+
+
+def _accelerator() -> Finding:
+    return passed(accelerator.best())
+
+
+def _image(name: str) -> Finding:
+    if not images.verify(name):
+        return not_attempted("built when it is first needed", "course setup")
+    return passed("built, and every byte as it was built")
+
+
+MACHINE = (
+    Check("Python", lambda: passed(platform.python_version())),
+    Check("processor", _cores),
+    Check("memory", _memory),
+    Check("disk", _disk),
+    Check("cgroups", _cgroups),
+    Check("/dev/kvm", _kvm),
+    Check("accelerator that works", _explained(_accelerator)),
+)
+ENGINE = (
+    Check("container engine", _explained(_engine)),
+    Check("storage driver", _explained(_storage)),
+)
+PROGRAMS = tuple(
+    Check(name, _explained(partial(_program, name)))
+    for name in ("docker", "qemu-system-x86_64", "qemu-system-aarch64")
+)
+IMAGES = tuple(Check(f"image {name}", _explained(partial(_image, name))) for name in images.NAMES)
