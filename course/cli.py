@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from course import authors
 from course.errors import CourseError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of a table.")
@@ -40,6 +41,10 @@ def main() -> None:
     """Two Boxes: container or virtual machine? A course that answers by experiment."""
 
 
+for group in (authors.quiz, authors.labs, authors.notebooks):
+    main.add_command(group)
+
+
 @main.command()
 @click.option("--tests", is_flag=True, help="Also what the tests need: a browser, arm64 QEMU.")
 def setup(tests: bool) -> None:
@@ -55,7 +60,7 @@ def lab(folder: Path) -> None:
     """Open JupyterLab on lesson 0, in a FOLDER of your own."""
     from course import lab
 
-    lab.open_lab(folder)
+    lab.open_lab(folder, click.echo)
 
 
 @main.command()
@@ -113,6 +118,68 @@ def claims(as_json: bool) -> None:
 
     rows = [verdict.to_dict() for verdict in claims.ledger()]
     show(rows, rows, as_json)
+
+
+@main.command()
+@as_json
+def progress(as_json: bool) -> None:
+    """Your way through the course: lessons, questions, labs."""
+    from course.study import course_progress
+
+    found = course_progress()
+    show(found, [_progress_row(row) for row in found], as_json)
+
+
+@main.command()
+@click.argument("lesson", default="")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(lesson: str, yes: bool) -> None:
+    """Begin a LESSON again, or the whole course."""
+    from course.lessons import lesson as lesson_named
+    from course.progress import Progress
+
+    slug = lesson_named(lesson).slug if lesson else ""
+    if not yes:
+        what = slug or "every lesson"
+        click.confirm(f"Forget answers, guesses and checks of {what}? A copy is kept.", abort=True)
+    copy = Progress().reset(slug)
+    click.echo(f"Begun again. A copy of what was is in {copy}." if copy else "Nothing to forget.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def export(file: Path) -> None:
+    """Write the whole record of progress to a FILE, .csv or .json."""
+    from course.progress import Progress
+
+    click.echo(f"Written: {Progress().export(file)}")
+
+
+@main.command()
+def clean() -> None:
+    """Remove what the course made here. Your workspace and your progress stay."""
+    import shutil
+
+    from course import images, labels, paths, reaper
+    from course.errors import EngineUnreachable
+
+    reaper.sweep()
+    try:
+        for label in (labels.NAME, images.LABEL):
+            labels.remove(label)
+    except EngineUnreachable:
+        click.echo("No engine answers: containers and images of the course are left in it.")
+    shutil.rmtree(paths.cache_dir())
+
+
+def _progress_row(row: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "lesson": f"{row['slug'][:2]} {row['title']}",
+        "opened": "yes" if row["opened"] else "",
+        "quiz": f"{row['quiz_right']} of {row['quiz_total']}",
+        "lab": f"{row['lab_passed']} of {row['lab_total']}" if row["lab_total"] else "",
+        "minutes": round(row["seconds"] / 60),
+    }
 
 
 def show(data: object, rows: Sequence[Mapping[str, object]], as_json: bool) -> None:

@@ -31,7 +31,15 @@ def remove_all(session: str | None = None) -> None:
 
     Raises EngineUnreachable, EngineTooOld.
     """
-    api, chosen = engine().api, {"label": f"{NAME}={session or reaper.session()}"}
+    remove(f"{NAME}={session or reaper.session()}")
+
+
+def remove(label: str) -> None:
+    """Remove what carries a label, ``key`` or ``key=value``: containers, networks, volumes, images.
+
+    Raises EngineUnreachable, EngineTooOld.
+    """
+    api, chosen = engine().api, {"label": label}
     with engine_errors():
         for container in api.containers(all=True, quiet=True, filters=chosen):
             with suppress(HTTPError):  # somebody else removes it at this moment

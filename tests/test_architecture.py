@@ -20,7 +20,7 @@ HOMES = {
     "anywidget": {"widgets.py"},
     "matplotlib": {"drawing.py"},
     "rich": {"cli.py"},
-    "click": {"cli.py"},
+    "click": {"cli.py", "authors.py"},
 }
 
 
