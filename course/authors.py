@@ -1,4 +1,4 @@
-"""The commands for those who write lessons: ``course quiz``, ``course labs``, ``course notebooks``."""
+"""The commands of those who write lessons: quizzes to take elsewhere, labs, notebooks."""
 
 from __future__ import annotations
 
