@@ -16,21 +16,18 @@ from course.drawing import (
     GREY,
     INK,
     PAPER,
-    UNITS,
     Axes,
     Figure,
     beside,
     colour,
     ink_on,
     logarithmic,
-    number,
     paper,
-    seconds,
-    size,
     styled,
     tint,
 )
 from course.stats import Estimate
+from course.units import OF_COLUMN, number, seconds, size
 
 VERDICTS = {"supported": ("●", "#0072b2"), "depends": ("◐", "#8a6d00"), "refuted": ("✕", "#b3420a")}
 
@@ -45,7 +42,7 @@ def race(
     each arm's ratio to it stands at the right.
     """
     table = stats.summary(frame, baseline, column)
-    title, show = title or _winner(table), UNITS.get(column, number)
+    title, show = title or _winner(table), OF_COLUMN.get(column, number)
     canvas, axes = paper(len(table), title, results.provenance(frame))
     for place, row in table.iterrows():
         shade = colour(row.arm)
@@ -200,10 +197,10 @@ def _fit(arm: str, each: Estimate, memory: int) -> str:
 
 
 def _lengths(trials: pd.DataFrame) -> pd.Series:
-    """The median seconds that each phase of an arm lasted, in order; the rest of the trial last."""
+    """The median seconds that each phase of an arm lasted, in order, and the answer after them."""
     ends = trials.filter(like=results.PHASE).dropna(axis="columns", how="all")
     ends = ends.rename(columns=lambda name: name.removeprefix(results.PHASE))
-    ends = ends[ends.median().sort_values().index].assign(rest=trials["seconds"])
+    ends = ends[ends.median().sort_values().index].assign(answer=trials["seconds"])
     lengths = ends.diff(axis="columns").fillna(ends).median()
     return lengths[lengths > 0.005 * lengths.sum()]
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from course import drawing, figures, results, stats
+from course import drawing, figures, results, stats, units
 from course.drawing import Figure
 
 MEDIANS = {"process": 0.0012, "container": 0.24, "docker run": 0.33, "vm booted": 1.6}
@@ -135,44 +135,15 @@ def test_the_title_of_a_close_race_says_that_it_is_close() -> None:
 def test_the_timeline_gives_each_phase_its_length() -> None:
     alt = timeline().alt
     median = stats.median(trials().query("arm == 'container'")["seconds"]).value
-    assert f"ready {drawing.seconds(0.8 * median)}" in alt
-    assert f"rest {drawing.seconds(0.2 * median)}" in alt
+    assert f"ready {units.seconds(0.8 * median)}" in alt
+    assert f"answer {units.seconds(0.2 * median)}" in alt
 
 
 def test_the_density_figure_extrapolates_with_an_interval() -> None:
     frame_total = results.host.facts()["memory"]
-    held = drawing.number(frame_total / (180 * 2**20))
-    assert f"180 MiB each [180 MiB, 180 MiB], {drawing.size(frame_total)}" in density().alt
+    held = units.number(frame_total / (180 * 2**20))
+    assert f"180 MiB each [180 MiB, 180 MiB], {units.size(frame_total)}" in density().alt
     assert f"would hold {held} to {held}" in density().alt
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (0.00000051, "0.51 µs"),
-        (0.0012, "1.2 ms"),
-        (0.2499, "250 ms"),
-        (1.62, "1.6 s"),
-        (93, "93 s"),
-    ],
-)
-def test_a_time_has_the_unit_that_suits_it(value, said) -> None:
-    assert drawing.seconds(value) == said
-
-
-@pytest.mark.parametrize(
-    ("value", "said"), [(12, "12 B"), (5.1 * 2**20, "5.1 MiB"), (24 * 2**30, "24 GiB")]
-)
-def test_a_size_has_the_unit_that_suits_it(value, said) -> None:
-    assert drawing.size(value) == said
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [(0.0038, "0.0038"), (0.4, "0.40"), (9.99, "10"), (148.2, "148"), (1387, "1,390")],
-)
-def test_a_number_has_no_more_digits_than_it_deserves(value, said) -> None:
-    assert drawing.number(value) == said
 
 
 def test_text_on_any_colour_of_the_palette_can_be_read() -> None:

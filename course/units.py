@@ -1,0 +1,28 @@
+"""Measured values as text: with no more digits than they deserve, and the unit that suits them."""
+
+from __future__ import annotations
+
+
+def number(value: float) -> str:
+    """Two significant digits, three from a hundred on: 0.0038, 1.5, 12, 148, 1,390."""
+    if abs(value) < 100:
+        return f"{value:#.2g}".rstrip(".")
+    return f"{float(f'{value:.3g}'):,.0f}"
+
+
+def seconds(value: float) -> str:
+    """A time with the unit that suits it."""
+    if value >= 0.9995:
+        return f"{number(value)} s"
+    return f"{number(value * 1e3)} ms" if value >= 0.0009995 else f"{number(value * 1e6)} µs"
+
+
+def size(value: float) -> str:
+    """An amount of bytes with the unit that suits it."""
+    for unit, length in {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}.items():
+        if abs(value) >= length:
+            return f"{number(value / length)} {unit}"
+    return f"{number(value)} B"
+
+
+OF_COLUMN = {"seconds": seconds, "memory": size, "disk": size}

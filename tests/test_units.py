@@ -1,0 +1,36 @@
+"""Values as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from course import units
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.00000051, "0.51 µs"),
+        (0.0012, "1.2 ms"),
+        (0.2499, "250 ms"),
+        (1.62, "1.6 s"),
+        (93, "93 s"),
+    ],
+)
+def test_a_time_has_the_unit_that_suits_it(value, said) -> None:
+    assert units.seconds(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(12, "12 B"), (5.1 * 2**20, "5.1 MiB"), (24 * 2**30, "24 GiB")]
+)
+def test_a_size_has_the_unit_that_suits_it(value, said) -> None:
+    assert units.size(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0038, "0.0038"), (0.4, "0.40"), (9.99, "10"), (148.2, "148"), (1387, "1,390")],
+)
+def test_a_number_has_no_more_digits_than_it_deserves(value, said) -> None:
+    assert units.number(value) == said
