@@ -1,0 +1,45 @@
+"""Whether KVM can be used from here; found out by using it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from course.checks import Check, Finding, failed, passed
+
+from .devices import Bus, Serial
+from .guests import ALPHABET, code
+from .hypervisor import virtualize
+
+ABSENT = (
+    "On a PC or server: switch on VT-x or AMD-V in its firmware, then `sudo modprobe kvm_intel` "
+    "or `sudo modprobe kvm_amd`. In a rented VM its owner has to allow nested virtualization; "
+    "macOS and Windows have hypervisors of their own in place of KVM."
+)
+FORBIDDEN = "`sudo usermod -aG kvm $USER`, then log out and in again."
+
+
+def modules() -> list[str]:
+    """The kernel modules that do KVM's work: kvm_intel (VT-x), kvm_amd (AMD-V) or another."""
+    return sorted(path.name for path in Path("/sys/module").glob("kvm_*"))
+
+
+def _twelve_bytes() -> Finding:
+    if platform.machine() != "x86_64":
+        return failed(f"a processor of another kind: {platform.machine()}", "The guests are x86.")
+    serial = Serial()
+    try:
+        ending = virtualize(code(ALPHABET), Bus({0x3F8: serial}))
+    except FileNotFoundError:
+        return failed("there is no /dev/kvm", ABSENT)
+    except PermissionError:
+        return failed("/dev/kvm is there, but not for this user", FORBIDDEN)
+    except OSError as error:
+        return failed(f"KVM refused: {error}", ABSENT)
+    found = (
+        f"the guest {ending} after it said {serial.text!r}; KVM's module: {', '.join(modules())}"
+    )
+    return passed(found) if ending == "halted" and serial.text else failed(found)
+
+
+KVM = Check("A guest of twelve bytes runs on KVM", _twelve_bytes)
