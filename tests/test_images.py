@@ -1,0 +1,160 @@
+"""One root filesystem, and the forms that are made from it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker.errors import APIError
+
+from course import images, programs, rootfs
+from course.engine import engine
+from course.errors import DiskFull, EngineUnreachable, ImageDamaged, ImageMissing, ToolMissing
+from course.images import Image, container_image, image
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ImageMissing, match="tiny, debian"):
+        image("windows")
+
+
+def test_an_image_is_built_once_and_its_digest_stays(cache: Path) -> None:
+    first = image("tiny")
+    times = first.archive.stat().st_mtime_ns
+    assert image("tiny") == first
+    assert first.archive.stat().st_mtime_ns == times
+
+
+def test_only_what_is_asked_for_is_made(cache: Path) -> None:
+    image("tiny")
+    assert {path.name for path in (cache / "images").iterdir()} == {"tiny"}
+
+
+def test_the_root_runs(cache: Path) -> None:
+    command = [image("tiny").root / "bin/uname"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "Linux\n"
+
+
+def test_verify_reads_every_part(cache: Path) -> None:
+    assert not images.verify("tiny")
+    root = image("tiny").root
+    assert images.verify("tiny")
+    (root / "etc/passwd").write_text("changed")
+    with pytest.raises(ImageDamaged, match="passwd"):
+        images.verify("tiny")
+
+
+def test_a_discarded_image_is_built_again(cache: Path) -> None:
+    archive = image("tiny").archive
+    archive.write_bytes(b"")
+    with pytest.raises(ImageDamaged):
+        image("tiny")
+    images.discard("tiny")
+    assert image("tiny").archive == archive
+    assert archive.stat().st_size > 0
+
+
+def filesystem(disk: Path, command: str) -> str:
+    """What debugfs says about the filesystem on a qcow2 disk."""
+    raw = disk.with_name("check.raw")
+    subprocess.run(["qemu-img", "convert", "-O", "raw", disk, raw], check=True)
+    debugfs = [programs.require("mkfs.ext4").with_name("debugfs"), "-R", command, raw]
+    said = subprocess.run(debugfs, capture_output=True, text=True, check=True).stdout
+    raw.unlink()
+    return said
+
+
+def test_the_disk_holds_the_root_filesystem(cache: Path) -> None:
+    said = filesystem(image("tiny").disk, "stat /bin/busybox")
+    assert "Mode:  0755" in said
+    assert "User:     0   Group:     0" in said
+
+
+def test_the_disk_is_the_same_bytes_each_time(cache: Path) -> None:
+    first = image("tiny").disk.read_bytes()
+    images.discard("tiny")
+    assert image("tiny").disk.read_bytes() == first
+
+
+def test_the_disk_without_its_tools_says_what_to_install(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = programs.find
+    monkeypatch.setattr(programs, "find", lambda name: name != "qemu-img" and found(name))
+    with pytest.raises(ToolMissing, match="qemu"):
+        _ = image("tiny").disk
+    assert not list((cache / "images/tiny-disk").glob("[!.]*"))
+
+
+@pytest.fixture
+def probe(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Image]:
+    """An image of its own, so that nobody's course/tiny is replaced."""
+    archive = image("tiny").archive
+    probe = Image("probe", f"two-boxes-test/probe:{os.getpid()}", "1", archive)
+    monkeypatch.setattr(images, "image", lambda name: probe)
+    yield probe
+    engine().images.remove(probe.tag, force=True)
+
+
+@pytest.mark.docker
+def test_the_engine_gets_the_image_once(probe: Image) -> None:
+    first = engine().images.get(container_image("probe"))
+    assert first.labels[images.LABEL] == "probe"
+    assert engine().images.get(container_image("probe")).id == first.id
+
+
+@pytest.mark.docker
+def test_the_engine_gets_it_again_when_the_digest_changed(
+    probe: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container_image("probe")
+    newer = Image(probe.name, probe.tag, "2", probe.archive)
+    monkeypatch.setattr(images, "image", lambda name: newer)
+    tag = container_image("probe")
+    assert engine().images.get(tag).labels[images.DIGEST] == "2"
+
+
+@pytest.mark.docker
+def test_a_container_runs_the_very_files(probe: Image) -> None:
+    said = engine().containers.run(
+        container_image("probe"), ["cat", "/etc/os-release"], remove=True, network_mode="none"
+    )
+    assert said.decode() == rootfs.FILES["etc/os-release"]
+
+
+def test_without_an_engine_the_error_says_so(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    monkeypatch.setattr("course.engine._clients", {})
+    with pytest.raises(EngineUnreachable):
+        container_image("tiny")
+
+
+class FullEngine:
+    """An engine whose disk is full; its client and its API in one."""
+
+    @property
+    def api(self) -> FullEngine:
+        return self
+
+    def inspect_image(self, tag: str) -> dict:
+        return {"Config": {"Labels": None}}
+
+    def import_image_from_file(self, *_: object, **__: object) -> None:
+        raise APIError("500 Server Error", explanation="write: no space left on device")
+
+
+def test_an_engine_without_room_is_a_full_disk(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "engine", FullEngine)
+    with pytest.raises(DiskFull, match="no space left"):
+        container_image("tiny")
