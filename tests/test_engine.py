@@ -45,7 +45,7 @@ def answering(path: Path, api: str = "1.41") -> Iterator[None]:
     handler = type("Handler", (Answers,), {"api": api})
     path.parent.mkdir(parents=True, exist_ok=True)
     with socketserver.ThreadingUnixStreamServer(str(path), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield
         server.shutdown()
 
