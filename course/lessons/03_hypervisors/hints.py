@@ -144,3 +144,8 @@ INVENT = (
     "`e4 40` is `in al, 0x40`, and `e6 40` is `out 0x40, al`.",
     "Take `guests.ROLL` and change its port to yours.",
 )
+TAKEN = (
+    "Who else is on this machine?",
+    "0x3f8 is the serial port's, and a port has one device.",
+    "Take another number, such as 0x40.",
+)
