@@ -14,7 +14,8 @@ from course import paths, processes, reaper
 def left_behind() -> list[str]:
     """What this session has in the engine, as state folders, and as processes in them."""
     folder = paths.run_dir().absolute() / reaper.session()
-    states = [str(state) for state in folder.glob("*")]
+    # The one for labels stays as long as the session: it removes what carries the label.
+    states = [str(state) for state in folder.glob("*") if not state.name.startswith("labels-")]
     return states + _in_engine() + _with(str(folder))
 
 

@@ -32,13 +32,15 @@ class Usage:
 
     ``memory``: bytes, the proportional set size (PSS) of every process the box needs, the
     shim's and QEMU's included. ``cpu``: seconds of processor time. ``disk``: bytes that
-    belong to this box alone. ``processes``: how many processes were added up.
+    belong to this box alone. ``processes``: how many processes were added up. ``source``:
+    "PSS", or "cgroup" where this user may not read the PSS of those processes.
     """
 
     memory: int
     cpu: float
     disk: int
     processes: int
+    source: str = "PSS"
 
 
 def parse_size(text: str | int) -> int:

@@ -1,0 +1,212 @@
+"""A Docker container, through the docker SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError
+from docker.models.containers import Container as DockerContainer
+
+from course import images, labels, processes, reaper
+from course.boxes import docker_exec
+from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
+from course.boxes.docker_run import docker_run, local
+from course.boxes.engine_says import course_errors
+from course.boxes.process import busybox_check
+from course.checks import Check, Finding, failed, passed
+from course.engine import engine
+from course.errors import EngineError, ResourceError
+
+IDLE = ["sleep", "infinity"]  # process 1: it does nothing, and a kill ends it at once
+
+# The API can leave the engine's own network set-up out, which takes half of a start; the runtime
+# still gives the container a network namespace with nothing but loopback in it, as it does for
+# `--network none`. What the engine would have written into /etc/hosts is then ours to write.
+ALONE = {"network_mode": "none", "network_disabled": True}
+IDLE_ALONE = ["sh", "-c", "echo 127.0.0.1 localhost > /etc/hosts; exec sleep infinity"]
+_numbers = count(1)
+
+
+class Container(Box):
+    """A container of the engine that the docker command uses too.
+
+    ``image``: "tiny", "debian", or any image that the engine has; nothing is ever pulled.
+    ``options`` go to ``containers.create`` of the docker SDK; ports are bound to 127.0.0.1
+    unless they say otherwise. A snapshot is an image (``docker commit``): the files, and
+    nothing that ran.
+    """
+
+    kind = "container"
+
+    def __init__(
+        self,
+        image: str = "tiny",
+        *,
+        cpus: float | None = None,
+        memory: str | int | None = None,
+        network: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(image, cpus=cpus, memory=memory, network=network)
+        self.options = options
+        self._container: DockerContainer | None = None
+        self._origin: str | None = None  # the image that a clone begins from
+        self._snapshots: dict[str, str] = {}  # names and tags
+        self._made: list[str] = []  # tags, oldest first
+
+    @classmethod
+    def requirements(cls) -> list[Check]:
+        def probe() -> Finding:
+            try:
+                version = engine().version()
+            except EngineError as error:
+                return failed(error.found, error.mend)
+            return passed(f"{version['Version']}, API {version['ApiVersion']}")
+
+        return [Check("a container engine answers", probe), busybox_check()]
+
+    @property
+    def docker(self) -> DockerContainer:
+        """The docker SDK's own object, its facts fresh. Raises NotRunning."""
+        self._require_running()
+        with course_errors():
+            self._container.reload()
+        return self._container
+
+    @property
+    def command(self) -> str:
+        options = self._create_options()
+        options.pop("network_disabled", None)  # the command has no word for it
+        return docker_run(self._image(), IDLE, options)
+
+    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
+        self._require_running()
+        with course_errors():
+            return docker_exec.run(self._container, shell_command(command), timeout)
+
+    def usage(self) -> Usage:
+        container = self.docker
+        api = container.client.api
+        with course_errors():
+            stats = api.stats(container.id, stream=False, one_shot=True)
+            disk = api.containers(filters={"id": container.id}, size=True)[0].get("SizeRw", 0)
+        cpu = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+        family = _family(container)
+        with suppress(PermissionError):
+            if family:
+                return Usage(processes.memory(family), cpu, disk, len(family))
+        memory = stats["memory_stats"]
+        cache = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
+        count = stats["pids_stats"]["current"]
+        return Usage(memory["usage"] - cache, cpu, disk, count, source="cgroup")
+
+    def snapshot(self, name: str) -> None:
+        self._require_running()
+        self._snapshots[name] = self._commit(self._container, snapshot_name(name))
+
+    def rollback(self, name: str) -> None:
+        self._require_running()
+        if name not in self._snapshots:
+            raise snapshot_missing(name)
+        try:
+            self._remove()
+            self._run(self._snapshots[name])
+        except BaseException:
+            self.stop()
+            raise
+
+    def clone(self) -> Container:
+        self._require_running()
+        caps = {"cpus": self.cpus, "memory": self.memory, "network": self.network}
+        twin = Container(self.image, **caps, **self.options)
+        twin._origin = twin._commit(self._container, "clone")
+        return twin.start()
+
+    def _start(self) -> None:
+        self._run(self._image())
+
+    def _stop(self) -> None:
+        self._remove()
+        with course_errors():
+            while self._made:
+                with suppress(APIError):  # a clone stands on it: it goes when that one goes
+                    engine().api.remove_image(self._made[-1], force=True)
+                self._made.pop()
+        self._origin = None
+        self._snapshots.clear()
+
+    def _image(self) -> str:
+        if self._origin:
+            return self._origin
+        return images.container_image(self.image) if self.image in images.NAMES else self.image
+
+    def _create_options(self) -> dict[str, Any]:
+        """The options in the SDK's words: the box's own, then the learner's."""
+        chosen: dict[str, Any] = {"labels": labels.label()}
+        if not self.network:
+            chosen |= ALONE
+        if self.cpus is not None:
+            chosen["nano_cpus"] = round(self.cpus * 1e9)
+        if self.memory is not None:
+            chosen |= {"mem_limit": self.memory, "memswap_limit": self.memory}  # no swap besides
+        if "ports" in self.options:
+            return chosen | self.options | {"ports": local(self.options["ports"])}
+        return chosen | self.options
+
+    def _run(self, image: str) -> None:
+        options = self._create_options()
+        command = IDLE if self.network else IDLE_ALONE
+
+        def create() -> None:
+            self._container = engine().containers.create(image, command, **options)
+
+        with course_errors():
+            _finish(create)
+            self._mark("created")
+            given = self._container.attrs["HostConfig"]
+            wanted = options.get("mem_limit", 0), options.get("nano_cpus", 0)
+            if (given["Memory"], given["NanoCpus"]) != wanted:
+                raise ResourceError("an engine that can cap", "one that leaves the caps out")
+            self._container.start()
+            self._mark("started")
+
+    def _remove(self) -> None:
+        if self._container:
+            with course_errors(), suppress(APIError):  # somebody else removes it, or did
+                self._container.remove(force=True, v=True)
+        self._container = None
+
+    def _commit(self, container: DockerContainer, name: str) -> str:
+        repository = f"course/snapshot-{reaper.session()}-{next(_numbers)}"
+        tag = f"{repository}:{name}"
+        self._made.append(tag)
+        with course_errors():
+            _finish(lambda: container.commit(repository, name))
+        return tag
+
+
+def _family(container: DockerContainer) -> list[int]:
+    """The container's processes and its shim, where they are this host's; else nothing."""
+    init = processes.stat(container.attrs["State"]["Pid"])
+    # An engine in another machine has other numbers: the shim's command line names the container.
+    if init and container.id in _text(Path(f"/proc/{init.parent}/cmdline")):
+        return processes.family(init.parent)
+    return []
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _finish(call: Callable[[], Any]) -> None:
+    """Make a call to its end: interrupted half-way, the engine would go on and we not know."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(call).result()
