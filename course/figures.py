@@ -29,7 +29,12 @@ from course.drawing import (
 from course.stats import Estimate
 from course.units import OF_COLUMN, number, seconds, size
 
-VERDICTS = {"supported": ("●", "#0072b2"), "depends": ("◐", "#8a6d00"), "refuted": ("✕", "#b3420a")}
+VERDICTS = {
+    "supported": ("●", "#0072b2"),
+    "depends": ("◐", "#8a6d00"),
+    "refuted": ("✕", "#b3420a"),
+    "not measured": ("–", GREY),
+}
 
 
 @styled

@@ -1,0 +1,197 @@
+"""The experiments that the race, the bench and the claims share; each returns a table.
+
+What differs between two arms of an experiment is the box, and nothing else.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from statistics import median
+from subprocess import DEVNULL, PIPE
+
+import pandas as pd
+
+from course import host, images, labels, programs, results, stats
+from course.boxes.box import Box
+from course.boxes.container import Container
+from course.boxes.machine import VirtualMachine
+from course.boxes.process import Process
+from course.boxes.sandbox import Sandbox
+from course.errors import CourseError
+from course.trials import Arm
+from course.units import number, seconds
+
+Make = Callable[[], Box]
+
+BOXES: dict[str, Make] = {
+    "process": Process,
+    "sandbox": Sandbox,
+    "container": Container,
+    "vm resumed": partial(VirtualMachine, resume=True),
+    "vm booted": partial(VirtualMachine, resume=False),
+}
+BASELINE = "docker run"
+CROWDS = {"process": 20, "sandbox": 20, "container": 20, "vm resumed": 10}
+SPARE = 0.25  # the share of the machine's memory that a crowd of boxes leaves alone
+
+# Each runs for about a twentieth of a second on a bare processor, and says nothing.
+WORK = {
+    "processor": "dd if=/dev/zero bs=1M count=16 2>/dev/null | sha256sum >/dev/null",
+    "system calls": "dd if=/dev/zero of=/dev/null bs=1 count=100000 2>/dev/null",
+    "memory": "dd if=/dev/zero of=/dev/null bs=16M count=16 2>/dev/null",
+    "processes": "for i in $(seq 60); do /bin/busybox true; done",
+    "disk": "dd if=/dev/zero of=work bs=1M count=8 conv=fsync 2>/dev/null; rm work",
+}
+CLOCK = "echo | ts %.s"  # seconds, to the microsecond, by the box's own clock
+
+
+def start_arms(boxes: Mapping[str, Make] = BOXES) -> dict[str, Arm]:
+    """Every kind of start that this machine can do, timed from nothing to the first answer.
+
+    ``docker run`` is the command as people type it: with a network, and removed at its end.
+    """
+    arms = {name: first_answer(make) for name, make in boxes.items() if can_run(make)}
+    if programs.find("docker") and can_run(Container):
+        arms[BASELINE] = docker_run(images.container_image("tiny"))
+    return arms
+
+
+def first_answer(make: Make) -> Arm:
+    """An arm that starts a box and gets one answer; stopping the box is not timed."""
+
+    def arm() -> Iterator[dict[str, float]]:
+        with make() as box:
+            box.exec("true")
+            yield box.phases
+
+    return arm
+
+
+def docker_run(image: str) -> Arm:
+    """An arm that runs ``true`` by the docker command."""
+    marks = [f"--label={name}={session}" for name, session in labels.label().items()]
+    return program(["docker", "run", "--rm", *marks, image, "true"])
+
+
+def program(command: Sequence[str]) -> Arm:
+    """An arm that runs a program of the host to its end. Raises ToolMissing, CourseError."""
+
+    def arm() -> None:
+        run = subprocess.run(command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, check=False)
+        if run.returncode:
+            found = f"exit code {run.returncode}: {run.stderr.decode(errors='replace').strip()}"
+            raise CourseError(f"{shlex.join(command)} to end well", found)
+
+    return arm
+
+
+def can_run(make: Make) -> bool:
+    """Whether this machine has all that such a box needs."""
+    kind = make.func if isinstance(make, partial) else make
+    return all(check.run() for check in kind.requirements())
+
+
+def race(rounds: int = 10, budget: float | None = None) -> pd.DataFrame:
+    """From start to first answer, each kind of box: one row a trial, in seconds."""
+    return results.measure(start_arms(), rounds, budget=budget)
+
+
+def race_data(frame: pd.DataFrame) -> dict[str, object]:
+    """A race as plain data: each arm's median and interval in seconds, and the machine."""
+    table = stats.summary(frame).set_index("arm")
+    arms = table[["median", "low", "high", "n"]].to_dict("index")
+    return {"arms": arms, "machine": frame.attrs["machine"] | {"tier": frame.attrs["tier"]}}
+
+
+def race_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """A race as rows for a terminal: with units, the ratio to the baseline, and a bar."""
+    baseline = BASELINE if BASELINE in set(frame["arm"]) else None
+    table = stats.summary(frame, baseline)
+    rows = []
+    for _, arm in table.iterrows():
+        row = {"arm": arm.arm, "n": arm.n, "median": seconds(arm["median"])}
+        row["95% interval"] = f"{seconds(arm.low)} to {seconds(arm.high)}"
+        if baseline:
+            ends = f"[{number(arm.ratio_low)}, {number(arm.ratio_high)}]"
+            row[f"times {baseline}"] = f"{number(arm.ratio)} {ends}"
+        row["share of the slowest"] = _bar(arm["median"] / table["median"].max())
+        rows.append(row)
+    return rows
+
+
+def costs(rounds: int = 3, boxes: Mapping[str, Make] = BOXES) -> pd.DataFrame:
+    """What a box with one sleeping program costs: columns arm, round, memory, disk (bytes)."""
+    able = {arm: make for arm, make in boxes.items() if can_run(make)}
+    rows = [
+        {"arm": arm, "round": turn, **_cost(make)}
+        for turn in range(1, rounds + 1)
+        for arm, make in able.items()
+    ]
+    return results.table(rows)
+
+
+def speed(
+    rounds: int = 10, budget: float | None = None, boxes: Mapping[str, Make] = BOXES
+) -> pd.DataFrame:
+    """The same work in every kind of box, by its own clock: columns work, arm, round, seconds."""
+    with ExitStack() as stack:
+        running = {arm: stack.enter_context(make()) for arm, make in boxes.items() if can_run(make)}
+        arms = {
+            f"{work}/{arm}": partial(_inside, box, command)
+            for work, command in WORK.items()
+            for arm, box in running.items()
+        }
+        frame = results.measure(arms, rounds, budget=budget)
+    inside = frame.pop(results.PHASE + "inside")
+    frame[["work", "arm"]] = frame["arm"].str.split("/", expand=True)
+    return frame.assign(seconds=inside)
+
+
+def crowd(
+    make: Make, most: int, every: int = 5, spare: float = SPARE
+) -> Iterator[dict[str, float]]:
+    """Start boxes one after another; every few, say how many run and what they cost together.
+
+    Stops at ``most``, or when only the share ``spare`` of the machine's memory is free. Rows:
+    boxes, memory (bytes, PSS, of all of them), seconds (from start to first answer, the median
+    of the last few). Every box is stopped at the end, however it comes.
+    """
+    limit = spare * int(host.facts()["memory"])
+    with ExitStack() as stack:
+        boxes: list[Box] = []
+        starts: list[float] = []
+        while len(boxes) < most and host.available_memory() > limit:
+            began = time.perf_counter()
+            boxes.append(stack.enter_context(make()))
+            boxes[-1].exec("true")
+            starts.append(time.perf_counter() - began)
+            if len(boxes) % every == 0:
+                memory = sum(box.usage().memory for box in boxes)
+                yield {"boxes": len(boxes), "memory": memory, "seconds": median(starts[-every:])}
+
+
+def clocked(command: str) -> str:
+    """The command, between two looks at the clock of the box that it runs in."""
+    return f"a=$({CLOCK}); {command}; b=$({CLOCK}); echo $a $b"
+
+
+def _cost(make: Make) -> dict[str, int]:
+    with make() as box:
+        box.exec("sleep 60 >/dev/null 2>&1 </dev/null &")
+        usage = box.usage()
+        return {"memory": usage.memory, "disk": usage.disk}
+
+
+def _inside(box: Box, command: str) -> dict[str, float]:
+    """Seconds that the command takes by the box's own clock: the way in and out is not counted."""
+    began, ended = map(float, box.exec(clocked(command)).stdout.split())
+    return {"inside": ended - began}
+
+
+def _bar(share: float, width: int = 30) -> str:
+    return "█" * round(share * width) or "▏"

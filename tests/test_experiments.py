@@ -1,0 +1,157 @@
+"""The shared experiments, in boxes that are not there and in boxes that are."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from course import experiments, host, results, stats
+from course.boxes.box import Output, Usage
+from course.boxes.fake import FakeBox
+from course.boxes.process import Process
+from course.checks import Check, failed
+from course.errors import CourseError
+
+MEGABYTE = 2**20
+
+
+class Costly(FakeBox):
+    """A fake box that costs the host a megabyte and knows who is still running."""
+
+    running_now: list[Costly] = []  # noqa: RUF012  shared on purpose
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(COMMANDS, "1.5 2.0\n") | {"true": ""})
+
+    def usage(self) -> Usage:
+        return Usage(memory=MEGABYTE, cpu=0.0, disk=0, processes=1)
+
+    def _start(self) -> None:
+        super()._start()
+        self.running_now.append(self)
+
+    def _stop(self) -> None:
+        super()._stop()
+        if self in self.running_now:
+            self.running_now.remove(self)
+
+
+COMMANDS = [experiments.clocked(work) for work in experiments.WORK.values()]
+
+
+class Impossible(FakeBox):
+    """A box that no machine can run."""
+
+    @classmethod
+    def requirements(cls) -> list[Check]:
+        return [Check("a unicorn", lambda: failed("none"))]
+
+
+def test_only_the_start_is_timed_and_the_box_is_stopped_after_it() -> None:
+    slow_start = partial(FakeBox, {"true": ""}, start_seconds=0.25)
+    frame = results.measure({"fake": experiments.first_answer(slow_start)}, rounds=3)
+    assert (frame["phase answered"] == 0.25).all()
+    results.measure({"costly": experiments.first_answer(Costly)}, rounds=3)
+    assert Costly.running_now == []
+
+
+def test_what_a_machine_cannot_run_is_left_out(monkeypatch) -> None:
+    monkeypatch.setattr("course.programs.find", lambda name: None)
+    assert experiments.can_run(FakeBox)
+    assert not experiments.can_run(partial(Impossible))
+    arms = experiments.start_arms({"fake": FakeBox, "impossible": Impossible})
+    assert set(arms) == {"fake"}
+
+
+def test_a_race_as_data_has_the_documented_shape() -> None:
+    frame = results.measure({"process": int, "container": int}, rounds=6)
+    data = experiments.race_data(frame)
+    assert set(data) == {"arms", "machine"}
+    assert set(data["arms"]) == {"process", "container"}
+    assert set(data["arms"]["process"]) == {"median", "low", "high", "n"}
+    assert data["arms"]["process"]["n"] == 6
+    assert data["machine"]["cores"] == host.facts()["cores"]
+
+
+def test_a_race_in_the_terminal_has_units_intervals_and_bars() -> None:
+    rows = [
+        {"arm": arm, "round": number, "seconds": seconds}
+        for number in range(1, 11)
+        for arm, seconds in {"process": 0.001, "docker run": 0.3, "vm booted": 1.5}.items()
+    ]
+    quick, docker, slow = experiments.race_rows(results.table(rows))
+    assert quick["median"] == "1.0 ms"
+    assert slow["95% interval"] == "1.5 s to 1.5 s"
+    assert docker["times docker run"] == "1.0 [1.0, 1.0]"
+    assert len(slow["share of the slowest"]) == 5 * len(docker["share of the slowest"])
+
+
+def test_costs_are_one_row_a_box_and_round() -> None:
+    frame = experiments.costs(rounds=2, boxes={"fake": Costly, "impossible": Impossible})
+    assert list(frame["memory"]) == [MEGABYTE, MEGABYTE]
+    assert Costly.running_now == []
+
+
+def test_work_is_timed_by_the_clock_inside() -> None:
+    frame = experiments.speed(rounds=6, boxes={"fake": Costly})
+    assert set(frame["work"]) == set(experiments.WORK)
+    assert set(frame["arm"]) == {"fake"}
+    assert (frame["seconds"] == 0.5).all()
+    assert Costly.running_now == []
+
+
+def test_a_crowd_grows_to_its_number_and_is_gone() -> None:
+    rows = list(experiments.crowd(Costly, most=7, every=2))
+    assert [row["boxes"] for row in rows] == [2, 4, 6]
+    assert [row["memory"] for row in rows] == [2 * MEGABYTE, 4 * MEGABYTE, 6 * MEGABYTE]
+    assert Costly.running_now == []
+
+
+def test_a_crowd_leaves_memory_to_the_machine(monkeypatch) -> None:
+    free = iter([0.9, 0.6, 0.2])
+    total = host.facts()["memory"]
+    monkeypatch.setattr(host, "available_memory", lambda: int(next(free) * total))
+    assert [row["boxes"] for row in experiments.crowd(Costly, most=99, every=1)] == [1, 2]
+    assert Costly.running_now == []
+
+
+def test_a_crowd_that_nobody_waits_for_is_gone_too() -> None:
+    for row in experiments.crowd(Costly, most=99, every=1):
+        if row["boxes"] == 3:
+            break
+    assert Costly.running_now == []
+
+
+def test_a_program_that_fails_says_what_it_said() -> None:
+    arm = experiments.program(["sh", "-c", "echo broken >&2; exit 3"])
+    with pytest.raises(CourseError, match="exit code 3: broken"):
+        arm()
+
+
+def test_the_clock_inside_a_real_process_agrees_with_ours() -> None:
+    with Process() as box:
+        output: Output = box.exec(experiments.clocked("sleep 0.2"))
+    began, ended = map(float, output.stdout.split())
+    assert 0.2 <= ended - began <= output.seconds
+
+
+@pytest.mark.docker
+@pytest.mark.vm
+@pytest.mark.usefixtures("nothing_left")
+def test_the_race_runs_every_box_for_real() -> None:
+    frame = experiments.race(rounds=3)
+    medians = stats.summary(frame).set_index("arm")["median"]
+    assert set(medians.index) == {*experiments.BOXES, experiments.BASELINE}
+    assert medians["process"] < medians["container"] < medians["vm booted"]
+
+
+@pytest.mark.docker
+@pytest.mark.vm
+@pytest.mark.usefixtures("nothing_left")
+def test_memory_and_work_are_measured_in_every_box_for_real() -> None:
+    memory = experiments.costs(rounds=1).set_index("arm")["memory"]
+    assert memory["process"] < memory["container"] < memory["vm booted"]
+    work = experiments.speed(rounds=3, budget=0)
+    assert set(work["arm"]) == set(experiments.BOXES)
+    assert (work["seconds"] > 0).all()
