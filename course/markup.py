@@ -40,7 +40,7 @@ class Page:
     text: str
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        styled = f'<style>{style()}</style><div class="two-boxes">{self.html}</div>'
+        styled = f'<style>{style()}</style><div class="two-boxes page">{self.html}</div>'
         return {"text/html": styled, "text/plain": self.text}
 
     def __repr__(self) -> str:

@@ -11,8 +11,7 @@ from course import markup
 from course.markup import Page, inline, tag
 from course.questions import Predict, number
 
-WIDTH, HEIGHT, EDGE = 520, 58, 24  # of one picture; user units of SVG
-MIDDLE = 24
+HEIGHT, MIDDLE, EDGE = 72, 34, 24  # of a picture: its height, its line, what is left beside it
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Reveal:
         ratio = max(self.guess, self.value) / min(self.guess, self.value)
         if ratio < 2:
             return f"Your guess was {100 * abs(self.guess / self.value - 1):.0f} % too {too}."
-        return f"Your guess was {figure(ratio)} times too {too}."
+        return f"Your guess was {figure(ratio, digits=2)} times too {too}."
 
     def page(self) -> Page:
         """The two numbers, the sentence and the picture."""
@@ -74,19 +73,27 @@ class Reveal:
         title = tag("p", inline(self.question), _class="words")
         body = tag("dl", pairs) + self.picture() + tag("p", inline(self.distance))
         lines = [self.question, *(f"{a}: {b}" for a, b in said.items()), self.distance]
-        return Page(tag("div", title + body, _class="reveal"), "\n".join(lines))
+        return Page(tag("section", title + body, _class="reveal"), "\n".join(lines))
 
-    def picture(self) -> str:
-        """The guess on a line whose middle is the measurement; empty where there is no ratio."""
+    def picture(self, width: int = 520) -> str:
+        """The guess on a line whose middle is the measurement; empty where there is no ratio.
+
+        ``width``: in units of SVG, in which letters are 12 high.
+        """
         if self.guess is None or min(self.guess, self.value, self.low) <= 0:
             return ""
-        furthest = max(self.guess / self.value, self.value / self.guess, self.high / self.low)
-        decades = max(1, math.ceil(math.log10(furthest)))
-        marks = [_ticks(decades), _bar(self.low / self.value, self.high / self.value, decades)]
-        marks += [_dot(self.guess / self.value, decades)]
+        ratio = self.guess / self.value
+        furthest = max(ratio, 1 / ratio, self.high / self.value, self.value / self.low)
+        line = _Line(width, max(1, math.ceil(math.log10(furthest))))
         label = f"Guess {self.guessed}, measured {self.measured}. {self.distance}"
-        box = f"0 0 {WIDTH} {HEIGHT}"
-        return tag("svg", "".join(marks), viewBox=box, role="img", aria_label=label)
+        drawn = line.ticks() + line.bar(self.low / self.value, self.high / self.value)
+        return tag(
+            "svg",
+            drawn + line.guess(ratio),
+            viewBox=f"0 0 {width} {HEIGHT}",
+            role="img",
+            aria_label=label,
+        )
 
 
 def together(reveals: Sequence[Reveal]) -> Page:
@@ -95,45 +102,51 @@ def together(reveals: Sequence[Reveal]) -> Page:
         return markup.paragraphs("Nothing is revealed yet.")
     columns = ("Question", "You guessed", "Measured", "How far")
     rows = [
-        (one.question, one.guessed, one.measured, Page(one.picture(), one.distance))
+        (one.question, one.guessed, one.measured, Page(one.picture(260), one.distance))
         for one in reveals
     ]
     return markup.table("What you guessed, and what was measured", columns, rows)
 
 
-def figure(value: float) -> str:
-    """A number with three significant figures, without an exponent where that reads well."""
-    if value != 0 and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.2e}"
-    return f"{float(f'{value:.3g}'):,.10g}"
+def figure(value: float, digits: int = 3) -> str:
+    """A number with that many significant figures, without an exponent where that reads well."""
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:,.10g}" if 1e-4 <= abs(value) < 1e6 or not value else f"{rounded:g}"
 
 
-def _x(ratio: float, decades: int) -> float:
-    half = WIDTH / 2 - EDGE
-    return WIDTH / 2 + half * math.log10(ratio) / decades
+@dataclass(frozen=True)
+class _Line:
+    """A logarithmic axis: its middle is the measurement, its ends are decades away."""
 
+    width: int
+    decades: int
 
-def _ticks(decades: int) -> str:
-    step = max(1, decades // 2)
-    powers = range(-decades, decades + 1, step)
-    line = f'<path d="M{EDGE} {MIDDLE}H{WIDTH - EDGE}" class="axis"/>'
-    return line + "".join(_tick(power, decades) for power in powers)
+    def x(self, ratio: float) -> float:
+        half = self.width / 2 - EDGE
+        return round(self.width / 2 + half * math.log10(ratio) / self.decades, 1)
 
+    def ticks(self) -> str:
+        ends = f'<path d="M{EDGE} {MIDDLE}H{self.width - EDGE}" class="axis"/>'
+        return ends + "".join(self._tick(power) for power in (-self.decades, 0, self.decades))
 
-def _tick(power: int, decades: int) -> str:
-    x = _x(10.0**power, decades)
-    word = "measured" if power == 0 else f"{'' if power > 0 else '1/'}{10 ** abs(power):,}×"
-    return (
-        f'<path d="M{x:.1f} {MIDDLE - 5}v10" class="axis"/>'
-        f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{word}</text>'
-    )
+    def _tick(self, power: int) -> str:
+        far = f"{10 ** abs(power):,}×"
+        word = "measured" if power == 0 else far if power > 0 else f"1/{far}"
+        mark = f'<path d="M{self.x(10.0**power)} {MIDDLE - 5}v10" class="axis"/>'
+        return mark + self._word(10.0**power, HEIGHT - 6, word)
 
+    def bar(self, low: float, high: float) -> str:
+        width = max(self.x(high) - self.x(low), 4)
+        middle = (self.x(low) + self.x(high)) / 2
+        return (
+            f'<rect x="{middle - width / 2}" y="{MIDDLE - 7}" width="{width}" height="14" rx="2"/>'
+        )
 
-def _bar(low: float, high: float, decades: int) -> str:
-    left, right = _x(low, decades), _x(high, decades)
-    width = max(right - left, 3)
-    return f'<rect x="{left:.1f}" y="{MIDDLE - 7}" width="{width:.1f}" height="14" rx="3"/>'
+    def guess(self, ratio: float) -> str:
+        dot = f'<circle cx="{self.x(ratio)}" cy="{MIDDLE}" r="7"/>'
+        return dot + self._word(ratio, MIDDLE - 14, "your guess")
 
-
-def _dot(ratio: float, decades: int) -> str:
-    return f'<circle cx="{_x(ratio, decades):.1f}" cy="{MIDDLE}" r="7"/>'
+    def _word(self, ratio: float, y: int, word: str) -> str:
+        # Half of the longest word must fit beside the ends of the axis.
+        x = min(max(self.x(ratio), 30), self.width - 30)
+        return f'<text x="{x}" y="{y}" text-anchor="middle">{word}</text>'

@@ -43,7 +43,7 @@ def course_map() -> Page:
             Tone("opened", "good") if row["opened"] else Tone(""),
             _share(row["quiz_right"], row["quiz_total"]),
             _share(row["lab_passed"], row["lab_total"]),
-            round(row["seconds"] / 60),
+            round(row["seconds"] / 60) or Tone(""),
         )
         for row in course_progress()
     ]

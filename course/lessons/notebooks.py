@@ -78,8 +78,14 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
 
 
 def faults(notebook: NotebookNode) -> list[str]:
-    """What a stored notebook breaks of the rules that every one keeps, as sentences."""
-    found = [fault for cell in notebook.cells for fault in _cell_faults(cell)]
+    """What a stored notebook or solution breaks of the rules that all keep, as sentences."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [f"{_start(cell)} {fault}" for cell in code for fault in _stored_faults(cell)]
+
+
+def lesson_faults(notebook: NotebookNode) -> list[str]:
+    """What a lesson's own notebook breaks besides: short cells, objectives that come back."""
+    found = [f"{_start(cell)} {fault}" for cell in notebook.cells for fault in _long(cell)]
     if len(objectives(notebook)) not in range(3, 6):
         found.append("says what the reader will be able to in 3 to 5 points")
     if len(seen(notebook)) != len(objectives(notebook)):
@@ -102,7 +108,7 @@ def title(notebook: NotebookNode) -> str:
     return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
 
 
-def of(lesson: Lesson) -> list[Path]:
+def stored(lesson: Lesson) -> list[Path]:
     """The notebooks of a lesson that are run and stored: all but the lab, which is blank."""
     return [path for path in (lesson.notebook, lesson.solution) if path.exists()]
 
@@ -114,28 +120,28 @@ def _points(notebook: NotebookNode, heading: str) -> list[str]:
     return [line[2:].strip(" .") for line in block[1].splitlines()] if block else []
 
 
-def _cell_faults(cell: NotebookNode) -> Iterator[str]:
-    start = f"“{cell.source.strip()[:50]}”"
-    if cell.cell_type == "markdown":
-        words = len(_prose(cell.source).split())
-        if words > PROSE_WORDS:
-            yield f"{start} has {words} words; a thought has at most {PROSE_WORDS}"
-        return
+def _start(cell: NotebookNode) -> str:
+    return f"“{cell.source.strip()[:50]}”"
+
+
+def _long(cell: NotebookNode) -> Iterator[str]:
+    if cell.cell_type == "markdown" and (words := len(_prose(cell.source).split())) > PROSE_WORDS:
+        yield f"has {words} words; a thought has at most {PROSE_WORDS}"
     lines = [line for line in cell.source.splitlines() if line.strip()]
-    if len(lines) > CODE_LINES:
-        yield f"{start} has {len(lines)} lines of code; a cell has at most {CODE_LINES}"
-    if cell.execution_count is None:
-        yield f"{start} has not been run"
-    yield from (f"{start} {fault}" for output in cell.outputs for fault in _output_faults(output))
+    if cell.cell_type == "code" and len(lines) > CODE_LINES:
+        yield f"has {len(lines)} lines of code; a cell has at most {CODE_LINES}"
 
 
-def _output_faults(output: NotebookNode) -> Iterator[str]:
-    if output.output_type == "error":
-        yield f"stores an error: {output.ename}"
-    if WIDGET in output.get("data", {}):
-        yield "stores a widget that no reader has"
-    if found := MACHINE.search(str(output)):
-        yield f"shows what only one machine has: {found[0]}"
+def _stored_faults(cell: NotebookNode) -> Iterator[str]:
+    if cell.source.strip() and cell.execution_count is None:
+        yield "has not been run"
+    for output in cell.outputs:
+        if output.output_type == "error":
+            yield f"stores an error: {output.ename}"
+        if WIDGET in output.get("data", {}):
+            yield "stores a widget that no reader has"
+        if found := MACHINE.search(str(output)):
+            yield f"shows what only one machine has: {found[0]}"
 
 
 def _prose(markdown: str) -> str:

@@ -2,7 +2,8 @@
 
 const OUTCOMES = { passed: "✓", failed: "✗", "not attempted": "○", broken: "!" };
 
-const item = (hint) => element("li", {}, ...inline(hint));
+const item = (hint, index) =>
+  element("li", {}, element("span", {}, `Hint ${index + 1}`), element("p", {}, ...inline(hint)));
 
 export default {
   render({ model, el }) {

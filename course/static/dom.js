@@ -12,11 +12,12 @@ export const inline = (text) =>
     .split("`")
     .map((part, index) => (index % 2 ? element("code", { textContent: part }) : part));
 
-// JupyterLab moves between cells on arrow keys and more; inside a form they belong to the form.
+// JupyterLab moves between cells on arrow keys, and has a command on most letters; inside a form
+// they belong to the form. What leaves the form (Tab, Escape) and chords (Ctrl+S) go on.
 export const keepKeys = (node) => {
-  for (const type of ["keydown", "keypress", "keyup"]) {
-    node.addEventListener(type, (event) => {
-      if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
-    });
-  }
+  const keep = (event) => {
+    const chord = event.ctrlKey || event.metaKey || event.altKey;
+    if (!chord && event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
+  };
+  for (const type of ["keydown", "keypress", "keyup"]) node.addEventListener(type, keep);
 };

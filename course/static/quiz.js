@@ -2,7 +2,9 @@
 // its mark comes back.
 
 const SYMBOLS = { right: "✓", partly: "◐", wrong: "✗", noted: "✓", unreadable: "→" };
-const BUSY_AFTER = 500; // milliseconds
+const SILENCE =
+  "The kernel has not answered yet. Is another cell running? If not, run this cell again.";
+const PATIENCE = 1000; // milliseconds
 
 // Each kind: nodes to show, a way to read the answer, a way to put one back, and, where an answer
 // has parts, the node that stands for each part.
@@ -111,10 +113,10 @@ const ask = (model, question, index, total) => {
   const name = `${question.id}-${crypto.randomUUID()}`;
   const control = KINDS[question.kind](question, name, (text) => say(text));
   const guess = question.kind === "predict";
-  const count = guess ? "Predict" : total > 1 ? `Question ${index + 1} of ${total}` : "Question";
+  const count = guess ? "Before you measure" : total > 1 ? `Question ${index + 1} of ${total}` : "Question";
   const form = element(
     "form",
-    { className: `question ${question.kind}`, noValidate: true },
+    { className: "question", noValidate: true },
     element(
       "fieldset",
       {},
@@ -132,6 +134,8 @@ const ask = (model, question, index, total) => {
     element("button", { className: "submit" }, guess ? "Note my guess" : "Check my answer"),
     status,
   );
+
+  form.dataset.kind = question.kind;
 
   const clear = () => {
     delete form.dataset.verdict;
@@ -158,7 +162,7 @@ const ask = (model, question, index, total) => {
     event.preventDefault();
     clear();
     clearTimeout(waiting);
-    waiting = setTimeout(() => say("The kernel is busy. It marks this when it is free."), BUSY_AFTER);
+    waiting = setTimeout(() => say(SILENCE), PATIENCE);
     model.send({ question: question.id, answer: control.read() });
   });
   let seen = -1;
