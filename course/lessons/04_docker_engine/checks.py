@@ -1,0 +1,234 @@
+"""The tasks of the engine's lab: each looks at a container, or at what the learner defined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from docker.errors import NotFound
+from docker.models.containers import Container
+
+from course import processes
+from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.engine import engine
+from course.labels import NAME
+
+MEBIBYTE = 2**20
+SIGTERM = 1 << 14  # its bit in the masks of /proc/<pid>/status; proc(5) counts signals from 1
+RETRIES, EXIT_CODE = 2, 7
+
+Judge = Callable[[Container, Names], Finding]
+
+
+def of_container(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
+    """Judge the container of that name, if there is one and the course may judge it."""
+
+    def decorate(judge: Judge) -> Callable[[Names], Finding]:
+        def look(names: Names) -> Finding:
+            try:
+                found = engine().containers.get(name)
+            except NotFound:
+                return not_attempted(f"no container is named {name}")
+            if NAME in found.labels:
+                return judge(found, names)
+            return failed(
+                f"{name} has no label {NAME!r}",
+                "If you made it just now: it needs labels=label(), so that it goes with the lab.",
+                "If it is yours from elsewhere, rename it: the course removes only what it made.",
+            )
+
+        return look
+
+    return decorate
+
+
+@task("clock", "The container `two-boxes-clock` runs and has said the time more than once")
+@of_container("two-boxes-clock")
+def clock(found: Container, names: Names) -> Finding:
+    if found.status != "running":
+        return failed(
+            f"the container is {found.status}, its log ends with {_last_line(found)!r}",
+            "A container lives as long as its first process. How long does yours live?",
+            "Let a shell repeat: while true; do …; done",
+            'client.containers.run(image, ["sh", "-c", "while true; do date; sleep 1; done"], …)',
+        )
+    times = re.findall(r"\d\d:\d\d:\d\d", found.logs(tail=100).decode(errors="replace"))
+    if len(set(times)) < 2:
+        return failed(
+            f"{len(set(times))} different times in its log",
+            "Read the log yourself: what does the program print?",
+            "`date` prints the time once; it takes a loop with `sleep 1` to print it every second.",
+        )
+    return passed(f"it runs, and its last word was {times[-1]}")
+
+
+@task("ask", "`ask(method, path, body)` speaks HTTP with the engine and returns status and data")
+def ask(names: Names) -> Finding:
+    asked = names["ask"]
+    if not callable(asked):
+        return failed("`ask` is not a function", "Write def ask(method, path, body=None): …")
+    nobody = "/containers/two-boxes-nobody/json"
+    for path, status, key in (("/version", 200, "ApiVersion"), (nobody, 404, "message")):
+        wrong = _wrong_answer(asked, path, status, key)
+        if wrong is not None:
+            return wrong
+    return _empty_body(asked)
+
+
+@task("by-hand", "`two-boxes-by-hand` runs, is named by-hand inside, and may use 32 MiB")
+@of_container("two-boxes-by-hand")
+def by_hand(found: Container, names: Names) -> Finding:
+    inside, limit = found.attrs["Config"]["Hostname"], found.attrs["HostConfig"]["Memory"]
+    if inside != "by-hand":
+        return failed(
+            f"its host name is {inside!r}",
+            "The name of the container and the host name inside are two things.",
+            'The body of /containers/create takes "Hostname".',
+        )
+    if limit != 32 * MEBIBYTE:
+        return failed(
+            f"its memory limit is {limit} bytes" if limit else "it has no memory limit",
+            "Limits are a matter of the host: they stand in HostConfig. And the API counts bytes.",
+            '"HostConfig": {"Memory": 32 * 2**20}',
+        )
+    if found.status != "running":
+        return failed(
+            f"the container is {found.status}",
+            "create only writes down what shall be. Which request sets it going?",
+            'ask("POST", "/containers/two-boxes-by-hand/start"); and its command has to last.',
+        )
+    return passed("it runs, as described")
+
+
+@task("find-it", "`host_pid` is its process on the host, `shim_pid` the parent of that")
+@of_container("two-boxes-by-hand")
+def find_it(found: Container, names: Names) -> Finding:
+    process, shim = names["host_pid"], names["shim_pid"]
+    right = found.attrs["State"]["Pid"]
+    if process != right:
+        return failed(
+            f"`host_pid` is {process!r}",
+            "Inside, it is number 1. On the host it has another number, which the engine knows."
+            if process == 1
+            else "The engine knows it: where does inspecting a container speak of its state?",
+            'ask("GET", "/containers/two-boxes-by-hand/json")[1]["State"]["Pid"]',
+        )
+    parent = processes.stat(right).parent
+    if shim != parent:
+        return failed(
+            f"`shim_pid` is {shim!r}, which is {_program(shim)!r}",
+            f"Every process has one parent, and /proc/{right}/stat or `ps -o ppid=` tells it.",
+            "processes.stat(host_pid).parent",
+        )
+    return passed(f"process {right} is the child of {_program(parent)}, process {parent}")
+
+
+@task("polite", "`two-boxes-polite` runs, and its process 1 listens to SIGTERM")
+@of_container("two-boxes-polite")
+def polite(found: Container, names: Names) -> Finding:
+    if found.status != "running":
+        return failed(
+            f"the container is {found.status}",
+            "It shall still run when the check looks: give it something long to do.",
+            'Its last command can be "sleep 600 & wait".',
+        )
+    status = found.exec_run(["cat", "/proc/1/status"]).output.decode()
+    masks = {key: int(mask, 16) for key, mask in re.findall(r"Sig(\w+):\s+([0-9a-f]+)", status)}
+    # Docker's init has no handler either: it waits for signals with sigtimedwait(2).
+    if masks["Cgt"] & SIGTERM or found.attrs["HostConfig"].get("Init"):
+        return passed("its process 1 will hear SIGTERM")
+    ignores = bool(masks["Ign"] & SIGTERM)
+    return failed(
+        "its process 1 ignores SIGTERM" if ignores else "its process 1 has no handler for SIGTERM",
+        "What did the two remedies in the lesson change about process 1?",
+        "A shell sets a handler with `trap 'exit 0' TERM`; or let Docker put an init first.",
+        'init=True, or ["sh", "-c", "trap \'exit 0\' TERM; sleep 600 & wait"]',
+    )
+
+
+@task("stubborn", "`two-boxes-stubborn` gave up after 2 restarts; `deaths` is what you heard of it")
+@of_container("two-boxes-stubborn")
+def stubborn(found: Container, names: Names) -> Finding:
+    policy = found.attrs["HostConfig"]["RestartPolicy"]
+    name, most = policy["Name"], policy["MaximumRetryCount"]
+    if (name, most) != ("on-failure", RETRIES):
+        return failed(
+            f"its restart policy is {name or 'no'}, with at most {most} restarts",
+            "Which policy looks at the exit code and can give up?",
+            f'restart_policy={{"Name": "on-failure", "MaximumRetryCount": {RETRIES}}}',
+        )
+    if found.attrs["RestartCount"] != RETRIES or found.status != "exited":
+        return failed(
+            f"it is {found.status} after {found.attrs['RestartCount']} restarts",
+            "A program that succeeds is not started again. Give it a moment, or another command.",
+            f'["sh", "-c", "exit {EXIT_CODE}"]',
+        )
+    heard = names["deaths"]
+    if [str(code) for code in heard] != [str(EXIT_CODE)] * (RETRIES + 1):
+        return failed(
+            f"`deaths` is {heard!r}",
+            "One exit code for each time it died: the first run and every restart.",
+            "Open the stream of events before you start it; look for the action `die`.",
+            'event["Actor"]["Attributes"]["exitCode"]',
+        )
+    return passed(f"it died {len(heard)} times and you heard each of them")
+
+
+def _wrong_answer(asked: Callable, path: str, status: int, key: str) -> Finding | None:
+    try:
+        answer = asked("GET", path)
+    except Exception as error:
+        return failed(f'ask("GET", "{path}") raised {error!r}', *_hints_for(error))
+    if not isinstance(answer, tuple) or len(answer) != 2 or answer[0] != status:
+        return failed(
+            f'ask("GET", "{path}") returned {answer!r:.80}',
+            f"It shall return two things: the status, here {status}, and the data.",
+            "answer = connection.getresponse(); return answer.status, …",
+        )
+    if not isinstance(answer[1], dict) or key not in answer[1]:
+        return failed(
+            f"the data of GET {path} is {answer[1]!r:.80}",
+            "The body is JSON, as bytes. What turns it into a dict?",
+            "json.loads(answer.read())",
+        )
+    return None
+
+
+def _empty_body(asked: Callable) -> Finding:
+    """An answer may have no body, as that of /start has none; HEAD asks for such."""
+    try:
+        answer = asked("HEAD", "/_ping")
+    except Exception as error:
+        return failed(
+            f'ask("HEAD", "/_ping") raised {error!r}',
+            "Some answers have no body. What is json.loads to make of nothing?",
+            "text = answer.read(); json.loads(text) if text else None",
+        )
+    return passed(f"HEAD /_ping answers {answer[0]}, and an error is an answer too")
+
+
+def _hints_for(error: Exception) -> tuple[str, ...]:
+    if isinstance(error, ConnectionRefusedError | TimeoutError) or "getaddrinfo" in str(error):
+        return (
+            "HTTPConnection goes to a network address of its own accord.",
+            "Override its `connect`: make self.sock a unix socket, connected to the engine's path.",
+            "self.sock = socket.socket(socket.AF_UNIX); self.sock.connect(door)",
+        )
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return ("Which path does the engine's socket have? `door` holds it.",)
+    return (
+        "Call it yourself and read the traceback from the bottom.",
+        "connection.request(method, path, body, headers), then connection.getresponse()",
+    )
+
+
+def _last_line(container: Container) -> str:
+    return container.logs(tail=1).decode(errors="replace").strip()
+
+
+def _program(pid: object) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "no process"

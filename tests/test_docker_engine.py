@@ -1,0 +1,250 @@
+"""Lesson 04: its lab's checks, and what its notebook looks through: wiretap, cast, spare engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+from course.checks import Finding, Outcome
+from course.engine import engine
+from course.errors import EngineError
+from course.images import container_image
+from course.labels import label, remove_all
+from course.lessons import labs, lesson
+
+LESSON = lesson("04_docker_engine")
+TASKS = ["clock", "ask", "by-hand", "find-it", "polite", "stubborn"]
+
+
+def part(name: str) -> ModuleType:
+    return import_module(f"course.lessons.04_docker_engine.{name}")
+
+
+def check(task: str, **names: object) -> Finding:
+    return LESSON.task(task).check(names).run()
+
+
+def start(name: str, *command: str, **options: object) -> None:
+    """Put a container in the place of the one of that name."""
+    for old in engine().containers.list(all=True, filters={"name": f"^/{name}$"}):
+        old.remove(force=True)
+    options = {"labels": label(), "network_mode": "none"} | options
+    engine().containers.run(container_image("tiny"), command, name=name, detach=True, **options)
+
+
+@pytest.fixture(scope="module")
+def solved() -> Iterator[dict[str, object]]:
+    """What the learner's names are once the whole lab is solved."""
+    names: dict[str, object] = {}
+    for cell in labs.read(LESSON.solution)["cells"]:
+        text = labs.source(cell)
+        if cell["cell_type"] == "code" and "lesson." not in text and "remove_all()" not in text:
+            exec(text.replace('lesson = open_lesson("04_docker_engine")', ""), names)
+    yield names
+    remove_all()
+
+
+@pytest.fixture
+def tidy() -> Iterator[None]:
+    yield
+    remove_all()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("task", TASKS)
+def test_the_solution_passes(task: str, solved: dict[str, object]) -> None:
+    assert check(task, **solved).outcome is Outcome.PASSED
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("task", TASKS)
+def test_an_untouched_lab_is_not_attempted(task: str) -> None:
+    remove_all()
+    assert check(task).outcome is Outcome.NOT_ATTEMPTED
+
+
+def test_the_lab_has_exactly_these_tasks() -> None:
+    assert list(LESSON.tasks()) == TASKS
+
+
+@pytest.mark.docker
+def test_a_clock_that_says_the_time_once_is_told_about_its_life(tidy: None) -> None:
+    start("two-boxes-clock", "date")
+    engine().containers.get("two-boxes-clock").wait()
+    finding = check("clock")
+    assert finding.outcome is Outcome.FAILED
+    assert "lives as long as its first process" in finding.hints[0]
+
+
+@pytest.mark.docker
+def test_a_clock_that_shows_one_time_for_ever_is_told_to_repeat(tidy: None) -> None:
+    start("two-boxes-clock", "sh", "-c", "date; sleep 600")
+    finding = check("clock")
+    assert finding.outcome is Outcome.FAILED
+    assert "different times" in finding.observed
+
+
+def answers(status: int, data: object) -> object:
+    return lambda method, path, body=None: (status, data)
+
+
+def refuses(method: str, path: str, body: object = None) -> None:
+    raise ConnectionRefusedError("port 80")
+
+
+@pytest.mark.parametrize(
+    ("ask", "hint"),
+    [
+        (refuses, "network address"),
+        (answers(200, b'{"ApiVersion": "1.41"}'), "What turns it into a dict?"),
+        (lambda method, path, body=None: {"ApiVersion": "1.41"}, "two things"),
+        (answers(200, {"ApiVersion": "1.41"}), "here 404"),
+        ("ask", "def ask"),
+    ],
+)
+def test_a_wrong_client_gets_the_hint_for_what_it_did(ask: object, hint: str) -> None:
+    finding = check("ask", ask=ask)
+    assert finding.outcome is Outcome.FAILED
+    assert hint in " ".join(finding.hints)
+
+
+@pytest.mark.docker
+def test_a_client_that_cannot_bear_an_empty_body_is_told_so(solved: dict[str, object]) -> None:
+    def careless(method: str, path: str, body: object = None) -> tuple[int, object]:
+        if method == "HEAD":
+            raise ValueError("Expecting value: line 1 column 1 (char 0)")
+        return solved["ask"](method, path, body)
+
+    finding = check("ask", ask=careless)
+    assert finding.outcome is Outcome.FAILED
+    assert "no body" in finding.hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"mem_limit": "32m"}, "two things"),
+        ({"hostname": "by-hand"}, "matter of the host"),
+        ({"hostname": "by-hand", "mem_limit": "64m"}, "counts bytes"),
+    ],
+)
+def test_a_container_made_otherwise_gets_its_hint(tidy: None, options: dict, hint: str) -> None:
+    start("two-boxes-by-hand", "sleep", "60", **options)
+    finding = check("by-hand")
+    assert finding.outcome is Outcome.FAILED
+    assert hint in finding.hints[0]
+
+
+@pytest.mark.docker
+def test_a_container_only_created_is_told_that_nobody_started_it(tidy: None) -> None:
+    wanted = {"hostname": "by-hand", "mem_limit": "32m", "labels": label()}
+    engine().containers.create(
+        container_image("tiny"), ["sleep", "60"], name="two-boxes-by-hand", **wanted
+    )
+    assert "sets it going" in check("by-hand").hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("host_pid", "hint"), [(1, "Inside, it is number 1"), (os.getpid(), "The engine knows it")]
+)
+def test_a_wrong_process_number_gets_its_hint(tidy: None, host_pid: int, hint: str) -> None:
+    start("two-boxes-by-hand", "sleep", "60")
+    finding = check("find-it", host_pid=host_pid, shim_pid=host_pid)
+    assert finding.outcome is Outcome.FAILED
+    assert hint in finding.hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("command", "observed"),
+    [
+        (["sleep", "60"], "no handler"),
+        (["sh", "-c", "trap '' TERM; sleep 60 & wait"], "ignores SIGTERM"),
+        (["true"], "the container is exited"),
+    ],
+)
+def test_a_deaf_process_1_is_seen(tidy: None, command: list[str], observed: str) -> None:
+    start("two-boxes-polite", *command)
+    if command == ["true"]:
+        engine().containers.get("two-boxes-polite").wait()
+    finding = check("polite")
+    assert finding.outcome is Outcome.FAILED
+    assert observed in finding.observed
+
+
+@pytest.mark.docker
+def test_an_init_at_number_1_is_polite_too(tidy: None) -> None:
+    start("two-boxes-polite", "sleep", "60", init=True)
+    assert check("polite").outcome is Outcome.PASSED
+
+
+@pytest.mark.docker
+def test_a_program_that_succeeds_is_not_stubborn(tidy: None) -> None:
+    policy = {"Name": "on-failure", "MaximumRetryCount": 2}
+    start("two-boxes-stubborn", "true", restart_policy=policy)
+    engine().containers.get("two-boxes-stubborn").wait()
+    assert "after 0 restarts" in check("stubborn", deaths=[]).observed
+
+
+@pytest.mark.docker
+def test_what_is_not_the_courses_is_named_and_left_alone() -> None:
+    start("two-boxes-clock", "sleep", "60", labels={})
+    stranger = engine().containers.get("two-boxes-clock")
+    try:
+        finding = check("clock")
+        stranger.reload()
+    finally:
+        stranger.remove(force=True)
+    assert finding.outcome is Outcome.FAILED
+    assert "no label" in finding.observed
+    assert stranger.status == "running"
+
+
+@pytest.mark.docker
+def test_the_wiretap_hears_what_the_docker_command_asks() -> None:
+    api = engine().api
+    with part("wiretap").Wiretap(api.get_adapter(api.base_url).socket_path) as tap:
+        there = os.environ | {"DOCKER_HOST": tap.address}
+        run = ["docker", "run", "--rm", "--network=none", container_image("tiny"), "echo", "heard"]
+        said = subprocess.run(run, env=there, capture_output=True, text=True, check=True).stdout
+    assert said == "heard\n"
+    assert [one for one in tap.requests if one.endswith("/containers/<id>/start")]
+
+
+@pytest.mark.docker
+def test_the_cast_shows_one_process_that_changes_its_program(tidy: None) -> None:
+    container = engine().containers.create(container_image("tiny"), ["sleep", "60"], labels=label())
+    seen = part("cast").watch_start(container)
+    container.reload()
+    names = [one.name for one in seen if one.pid == container.attrs["State"]["Pid"]]
+    assert names == ["runc init", "sleep"]
+    assert "sleep" in repr(part("cast").draw(seen))
+
+
+@pytest.mark.docker
+def test_a_container_outlives_the_daemon_when_it_may(nothing_left: None) -> None:
+    spare_engine = part("spare_engine")
+    try:
+        spare_engine.require_means()
+    except EngineError as error:
+        pytest.skip(str(error))
+    fates = spare_engine.fates()
+    assert fates["the container meanwhile"].tolist() == ["gone", "runs", "runs", "runs"]
+    assert fates["when the daemon is back"].tolist() == ["exited", "exited", "running", "running"]
+
+
+@pytest.mark.parametrize("name", ["fates", "comebacks"])
+def test_without_a_daemon_of_its_own_the_lesson_shows_the_recorded_table(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    table = getattr(part("spare_engine"), name)()
+    assert table.attrs["tier"] == "recorded"
+    assert len(table) == 4
