@@ -25,27 +25,9 @@ AX, CX, DX = 0, 1, 2
 SERIAL, THREAD, MMIO = 0x3F8, 4711, 6
 
 
-@task("step", "`step` fetches an opcode, looks it up, and does it")
-def step(names: Names) -> Finding:
-    cpu = names["Cpu"](bytes.fromhex("b1 07 f4"), Bus())
-    _, raised = tried(names["step"], cpu)
-    if cpu.ip == 0 and not raised:
-        return not_attempted("`step` has fetched nothing yet")
-    start = "after b1 07 (mov cl, 7)"
-    if cpu.ip and cpu.opcode != 0xB1:
-        return failed(f"{start} `cpu.opcode` is {cpu.opcode:02x}", *hints.NO_OPCODE)
-    if raised:
-        return failed(raised, *hints.NOT_DONE)
-    if cpu.byte[2] != 7:
-        return failed(f"{start} cl holds {cpu.byte[2]}", *hints.NOT_DONE)
-    if not tried(names["step"], names["Cpu"](b"\x0f", Bus()))[1]:
-        return failed("an opcode that is not in the table was passed over", *hints.PASSED_OVER)
-    return passed("`mov cl, 7` did what it says, and an unknown opcode is not passed over")
-
-
 @task("mov", "`mov` can load a word of two bytes")
 def mov(names: Names) -> Finding:
-    cpu, raised = after(names, "ba 34 12")
+    cpu, raised = after(names, "mov", "ba 34 12")
     if raised:
         return failed(raised, *hints.WRONG_REGISTER)
     if cpu.ip == 1:
@@ -60,8 +42,9 @@ def mov(names: Names) -> Finding:
 
 
 class Sum(NamedTuple):
-    """An instruction and what it says; a register before and after, and the zero flag after."""
+    """Whose work, an instruction and what it says; a register before, after, and the zero flag."""
 
+    function: str
     instruction: str
     said: str
     register: int
@@ -71,14 +54,14 @@ class Sum(NamedTuple):
 
 
 SUMS = (
-    Sum("04 05", "add al, 5", AX, 2, 7, False),
-    Sum("41", "inc cx", CX, 7, 8, False),
-    Sum("4a", "dec dx", DX, 7, 6, False),
-    Sum("04 0a", "add al, 10", AX, 250, 4, False),
-    Sum("04 ff", "add al, 255", AX, 1, 0, True),
-    Sum("41", "inc cx", CX, 65535, 0, True),
-    Sum("49", "dec cx", CX, 0, 65535, False),
-    Sum("49", "dec cx", CX, 1, 0, True),
+    Sum("add", "04 05", "add al, 5", AX, 2, 7, False),
+    Sum("inc_dec", "41", "inc cx", CX, 7, 8, False),
+    Sum("inc_dec", "4a", "dec dx", DX, 7, 6, False),
+    Sum("add", "04 0a", "add al, 10", AX, 250, 4, False),
+    Sum("add", "04 ff", "add al, 255", AX, 1, 0, True),
+    Sum("inc_dec", "41", "inc cx", CX, 65535, 0, True),
+    Sum("inc_dec", "49", "dec cx", CX, 0, 65535, False),
+    Sum("inc_dec", "49", "dec cx", CX, 1, 0, True),
 )
 
 
@@ -90,7 +73,7 @@ def arithmetic(names: Names) -> Finding:
 
 def came_out(names: Names, row: Sum) -> Finding:
     """One sum on the learner's processor, whose flag was wrong before."""
-    cpu, raised = after(names, row.instruction, row.register, row.before, not row.zero)
+    cpu, raised = after(names, *row[:2], (row.register, row.before), not row.zero)
     start, now = f"`{row.said}` from {row.before:,}", cpu.word[row.register]
     wraps = abs(row.result - row.before) > 200
     if raised:
@@ -129,13 +112,32 @@ def jump(names: Names) -> Finding:
     return passed("forward, backward, around the end of memory, and not taken")
 
 
+@task("step", "`step` fetches an opcode, looks it up, and does it")
+def step(names: Names) -> Finding:
+    cpu = names["Cpu"](bytes.fromhex("b1 07 f4"), Bus())
+    _, raised = tried(names["step"], cpu)
+    if cpu.ip == 0 and not raised:
+        return not_attempted("`step` has fetched nothing yet")
+    start = "after b1 07 (mov cl, 7)"
+    if cpu.ip and cpu.opcode != 0xB1:
+        return failed(f"{start} `cpu.opcode` is {cpu.opcode:02x}", *hints.NO_OPCODE)
+    if raised:
+        return failed(raised, *hints.NOT_DONE)
+    if cpu.byte[2] != 7:
+        return failed(f"{start} cl holds {cpu.byte[2]}", *hints.NOT_DONE)
+    if not tried(names["step"], names["Cpu"](b"\x0f", Bus()))[1]:
+        return failed("an opcode that is not in the table was passed over", *hints.PASSED_OVER)
+    return passed("`mov cl, 7` did what it says, and an unknown opcode is not passed over")
+
+
 def after(
-    names: Names, instruction: str, register: int = AX, value: int = 0, zero: bool = False
+    names: Names, function: str, code: str, word: tuple[int, int] = (AX, 0), zero: bool = False
 ) -> tuple:
-    """Do one instruction, its opcode already fetched: the learner's processor, what it raised."""
-    cpu = names["Cpu"](bytes.fromhex(instruction), Bus())
-    cpu.opcode, cpu.ip, cpu.zero, cpu.word[register] = cpu.memory[0], 1, zero, value
-    return cpu, tried(names["EXECUTE"].get(cpu.opcode, names["unknown"]), cpu)[1]
+    """Have one instruction done, its opcode already fetched: the processor, what was raised."""
+    cpu = names["Cpu"](bytes.fromhex(code), Bus())
+    cpu.opcode, cpu.ip, cpu.zero = cpu.memory[0], 1, zero
+    cpu.word[word[0]] = word[1]
+    return cpu, tried(names[function], cpu)[1]
 
 
 @task("plug-memory", "`plug_memory` makes our memory the guest's")

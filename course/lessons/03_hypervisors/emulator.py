@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .devices import Bus
 
 BYTES = (0, 2, 4, 6, 1, 3, 5, 7)  # where al, cl, dl, bl, ah, ch, dh and bh are
@@ -28,59 +26,32 @@ def fetch(cpu: Cpu) -> int:
     return byte
 
 
-EXECUTE: dict[int, Callable[[Cpu], None]] = {}
-
-
-def opcode(*codes: int) -> Callable:
-    """Enter the function below into the table, under these opcodes."""
-    return lambda function: EXECUTE.update(dict.fromkeys(codes, function)) or function
-
-
-def unknown(cpu: Cpu) -> None:
-    """Say which instruction is missing."""
-    raise NotImplementedError(f"opcode {cpu.opcode:02x}, before {cpu.ip:04x}")
-
-
-def step(cpu: Cpu) -> None:
-    """Fetch an opcode, look up what it means, do it."""
-    cpu.opcode = fetch(cpu)
-    EXECUTE.get(cpu.opcode, unknown)(cpu)
-
-
-def run(cpu: Cpu, limit: int = 1_000_000) -> str:
-    """Step by step, until the guest halts or has had its limit of instructions."""
-    while limit and not cpu.halted:
-        step(cpu)
-        limit -= 1
-    return "halted" if cpu.halted else "interrupted"
-
-
-@opcode(0xF4)
 def hlt(cpu: Cpu) -> None:
+    """Stop. Only an interrupt could wake the processor, and the toy has none."""
     cpu.halted = True
 
 
-@opcode(*range(0xB0, 0xC0))
 def mov(cpu: Cpu) -> None:
+    """Fill a register: b0 to b7 one of a byte, b8 to bf one of a word."""
     if cpu.opcode & 8:
         cpu.word[cpu.opcode & 7] = fetch(cpu) | fetch(cpu) << 8
     else:
         cpu.byte[BYTES[cpu.opcode & 7]] = fetch(cpu)
 
 
-@opcode(0x04)
 def add(cpu: Cpu) -> None:
+    """Add the next byte to al."""
     cpu.byte[AL] = (cpu.byte[AL] + fetch(cpu)) & 0xFF
     cpu.zero = cpu.byte[AL] == 0
 
 
-@opcode(0x3C)
 def cmp(cpu: Cpu) -> None:
+    """Compare al with the next byte."""
     cpu.zero = cpu.byte[AL] == fetch(cpu)
 
 
-@opcode(*range(0x40, 0x50))
 def inc_dec(cpu: Cpu) -> None:
+    """Count a word register up (40 to 47) or down (48 to 4f)."""
     register, change = cpu.opcode & 7, -1 if cpu.opcode & 8 else 1
     cpu.word[register] = (cpu.word[register] + change) & 0xFFFF
     cpu.zero = cpu.word[register] == 0
@@ -94,20 +65,20 @@ def jump(cpu: Cpu, taken: bool) -> None:
         cpu.ip = (cpu.ip + signed) & 0xFFFF
 
 
-@opcode(0xEB, 0x74, 0x75)
 def jmp_jz_jnz(cpu: Cpu) -> None:
+    """Jump: always, if the last result was zero, if it was not."""
     taken = {0xEB: True, 0x74: cpu.zero, 0x75: not cpu.zero}
     jump(cpu, taken[cpu.opcode])
 
 
-@opcode(0xE2)
 def loop(cpu: Cpu) -> None:
+    """Count cx down, and jump unless it is zero. The zero flag stays as it is."""
     cpu.word[CX] = (cpu.word[CX] - 1) & 0xFFFF
     jump(cpu, cpu.word[CX] != 0)
 
 
-@opcode(0xE4, 0xE6, 0xEC, 0xEE)
 def in_out(cpu: Cpu) -> None:
+    """Talk with a device. Its port is the next byte, or dx; the byte goes through al."""
     device = cpu.bus[cpu.word[DX] if cpu.opcode & 8 else fetch(cpu)]
     if cpu.opcode & 2:
         device.write(cpu.byte[AL])
@@ -115,6 +86,33 @@ def in_out(cpu: Cpu) -> None:
         cpu.byte[AL] = device.read()
 
 
+EXECUTE = {
+    0xF4: hlt,
+    0x04: add,
+    0x3C: cmp,
+    0xE2: loop,
+    **dict.fromkeys((0xEB, 0x74, 0x75), jmp_jz_jnz),
+    **dict.fromkeys((0xE4, 0xE6, 0xEC, 0xEE), in_out),
+    **dict.fromkeys(range(0x40, 0x50), inc_dec),
+    **dict.fromkeys(range(0xB0, 0xC0), mov),
+}
+
+
+def unknown(cpu: Cpu) -> None:
+    """Say which instruction is missing."""
+    raise NotImplementedError(f"opcode {cpu.opcode:02x}, before {cpu.ip:04x}")
+
+
+def step(cpu: Cpu) -> None:
+    """Fetch an opcode, look up what it means, do it."""
+    cpu.opcode = fetch(cpu)
+    EXECUTE.get(cpu.opcode, unknown)(cpu)
+
+
 def emulate(code: bytes, bus: Bus, limit: int = 1_000_000) -> str:
-    """Run a guest's bytes on a fresh toy processor; how it ended."""
-    return run(Cpu(code, bus), limit)
+    """Run a guest's bytes on a fresh toy processor, so many instructions at most; how it ended."""
+    cpu = Cpu(code, bus)
+    while limit and not cpu.halted:
+        step(cpu)
+        limit -= 1
+    return "halted" if cpu.halted else "interrupted"

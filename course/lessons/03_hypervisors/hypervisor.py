@@ -32,6 +32,7 @@ def power_on() -> Guest:
     kvm = FileIO("/dev/kvm", "r+")
     vm = FileIO(ioctl(kvm, KVM_CREATE_VM, 0), "r+")
     vcpu = FileIO(ioctl(vm, KVM_CREATE_VCPU, 0), "r+")
+    ioctl(vcpu, KVM_SET_SIGNAL_MASK, pack("=IQ", 8, 0))  # while it runs, no signal is blocked
     state = mmap(vcpu.fileno(), ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0))
     return Guest(kvm, vm, vcpu, state, mmap(-1, 0x10000))
 
@@ -100,7 +101,6 @@ def machine(code: bytes, begin: Callable[[Guest], None] = real_mode) -> Iterator
     """A guest that is ready for its first instruction, and switched off at the end."""
     with ExitStack() as parts:
         guest = Guest(*map(parts.enter_context, power_on()))
-        ioctl(guest.vcpu, KVM_SET_SIGNAL_MASK, pack("=IQ", 8, 0))  # inside, no signal is blocked
         guest.memory[: len(code)] = code
         plug_memory(guest)
         begin(guest)
