@@ -58,10 +58,17 @@ def open_lab(folder: Path, echo: Callable[[str], None]) -> None:
     """
     for sentence in prepare(folder).sentences(folder):
         echo(sentence)
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
-        filter(None, (str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")))
-    )
-    os.execv(sys.executable, command(folder))
+    os.execve(sys.executable, command(folder), environment())
+
+
+def environment() -> dict[str, str]:
+    """What JupyterLab and its kernels see: our settings, and ``course`` on the PATH."""
+    first = {"JUPYTER_CONFIG_PATH": SETTINGS, "PATH": Path(sys.executable).parent}
+    return os.environ | {name: _before(path, name) for name, path in first.items()}
+
+
+def _before(path: Path, name: str) -> str:
+    return os.pathsep.join(filter(None, (str(path), os.environ.get(name))))
 
 
 def command(folder: Path) -> list[str]:
