@@ -1,0 +1,222 @@
+"""The tasks of the registry lab. Each asks the registry itself, by HTTP, and the engine."""
+
+from __future__ import annotations
+
+import re
+
+from course import labels, reaper
+from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.engine import engine
+
+from .registry import EMPTY_LAYER, ask, digest_of, kept, needed, tags
+
+
+def silent(name: str, port: object) -> Finding:
+    """What to say when no registry answers."""
+    return failed(
+        f"no registry answers at 127.0.0.1:{port}",
+        "Does its container still run? `docker.containers.list()` shows those that do.",
+        "What did the server say? Look at the container's `logs()`.",
+        f'`ports={{"5000/tcp": ("127.0.0.1", {name})}}` publishes the server\'s port 5000.',
+    )
+
+
+@task("run-it", "At `port` on 127.0.0.1 a registry answers, which only this machine can reach")
+def run_it(names: Names) -> Finding:
+    port = names["port"]
+    answer = ask(port, "")
+    if answer is None:
+        return silent("port", port)
+    if not answer.ok:
+        return failed(
+            f"the registry answers with {answer.status_code}",
+            "This first one is to be open: the lock comes in task 4.",
+            "Start it with `CONFIG` as it is.",
+        )
+    found = engine().api.containers(filters={"publish": str(port)})
+    return _kept_private(found[0], port) if found else silent("port", port)
+
+
+def _kept_private(container: dict, port: object) -> Finding:
+    addresses = {one.get("IP", "") for one in container["Ports"] if one.get("PublicPort")}
+    if addresses != {"127.0.0.1"}:
+        return failed(
+            f"the port is open at {', '.join(sorted(addresses))}: on every network of this machine",
+            "Who else could push to it, in a train or in a café?",
+            "A port alone is published at every address. Say the address too.",
+            'ports={"5000/tcp": ("127.0.0.1", port)}',
+        )
+    if container["Labels"].get(labels.NAME) != reaper.session():
+        return failed(
+            "the container has not got your label, and would stay behind",
+            "How did the notebook make sure that nothing is left?",
+            "docker.containers.run(…, labels=mine)",
+        )
+    return passed(f"a registry, at 127.0.0.1:{port} and nowhere else")
+
+
+@task("by-hand", "`digest` is the digest of `shop:1.0` in your registry")
+def by_hand(names: Names) -> Finding:
+    port = names["port"]
+    right = digest_of(port, "1.0")
+    if right is None and not names.get("digest"):
+        return not_attempted(f"no shop:1.0 in the registry; it has {tags(port)}")
+    if right is None:
+        return failed(
+            f"`digest` has a value, but the registry has no shop:1.0; it has {tags(port)}",
+            "The name of an image says where it is pushed to.",
+            'build(f"127.0.0.1:{port}/shop:1.0", "1.0"), and then push the same name.',
+        )
+    digest = str(names["digest"])
+    if digest == right:
+        return passed(digest)
+    return _wrong_digest(digest, right, ask(port, "shop/manifests/1.0").json())
+
+
+def _wrong_digest(digest: str, right: str, manifest: dict) -> Finding:
+    layers = [layer["digest"] for layer in manifest["layers"]]
+    if digest == right.removeprefix("sha256:"):
+        return failed("the number is right, and its kind is missing", 'It begins with "sha256:".')
+    if digest == manifest["config"]["digest"]:
+        return failed(
+            "that is the digest of the configuration, which this engine uses as the image's id",
+            "Which document does the tag stand for?",
+            "Hash the manifest: the bytes that `/v2/shop/manifests/1.0` sends.",
+        )
+    if digest in layers:
+        return failed("that is the digest of a layer", "Which document lists all the layers?")
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        return failed(
+            f"{digest[:30]!r} is no digest", 'A digest is "sha256:" and 64 digits 0 to f.'
+        )
+    return failed(
+        "a digest, but of other bytes",
+        "Did you hash `content`, the bytes, or a text made of them?",
+        "Without the header `Accept`, the registry sends the manifest in an older format.",
+        '"sha256:" + sha256(web.get(url, headers={"Accept": "application/vnd.docker.'
+        'distribution.manifest.v2+json"}).content).hexdigest()',
+    )
+
+
+@task("take-it-back", "`latest` means the same image as `1.0`")
+def take_it_back(names: Names) -> Finding:
+    port = names["port"]
+    good, bad, latest = (digest_of(port, tag) for tag in ("1.0", "2.0", "latest"))
+    if good is None or (latest is None and bad is None):
+        return not_attempted(f"the registry has {tags(port) or 'no tags'}")
+    if latest == good:
+        return passed(f"`latest` and `1.0` are both {good[:19]}…")
+    if latest is None:
+        return failed(
+            "nobody finds `latest` any more",
+            "A tag that is gone breaks every machine that pulls it.",
+            "Put an image under it: the good one.",
+        )
+    if latest == bad:
+        return failed(
+            "`latest` still means 2.0",
+            "What makes a tag mean another image?",
+            "Push the image of 1.0 under the name that ends in `:latest`.",
+            'docker.images.get(f"127.0.0.1:{port}/shop:1.0").tag(f"127.0.0.1:{port}/shop", '
+            '"latest"), then push it.',
+        )
+    return failed(
+        "`latest` is neither 1.0 nor 2.0",
+        "Did you build again? What is built anew has a digest of its own.",
+        "Do not build. Give the image that is there another tag.",
+    )
+
+
+@task("lock-it", "At `locked` a registry lets in nobody but `login`, and has the same `shop:1.0`")
+def lock_it(names: Names) -> Finding:
+    locked, login = names["locked"], names["login"]
+    stranger = ask(locked, "")
+    if stranger is None:
+        return silent("locked", locked)
+    if stranger.ok:
+        return failed(
+            "a stranger is let in",
+            "Does this registry's configuration speak of `auth`?",
+            "Add `auth: {htpasswd: {realm: shop, path: /users}}` as a line of its own.",
+        )
+    if not (isinstance(login, tuple) and len(login) == 2):
+        return failed("`login` is no pair", 'Write login = ("somebody", "a password").')
+    if not ask(locked, "", login).ok:
+        return failed(
+            "a stranger is refused, and so is `login`",
+            "Which users does the file know, and in which form does it keep their passwords?",
+            "This registry reads bcrypt hashes only: `htpasswd -B`.",
+            'htpasswd -Bbc /users "$NAME" "$PASSWORD"',
+        )
+    return _same_image(names["port"], locked, login)
+
+
+def _same_image(port: object, locked: object, login: tuple[str, str]) -> Finding:
+    there = digest_of(locked, "1.0", login)
+    if there is None:
+        return failed(
+            "the lock works, and shop:1.0 is not behind it",
+            "Give the image a name that begins with the second registry, and push that.",
+            "push(name, auth_config) takes a dict with `username` and `password`.",
+        )
+    if there != digest_of(port, "1.0"):
+        return failed("another image is behind the lock", "Do not build again: tag and push.")
+    return passed(f"strangers get 401, and shop:1.0 is {there[:19]}… in both")
+
+
+@task("pipeline", "3.0 passed the pipeline and runs; 3.1 was built and never pushed")
+def pipeline(names: Names) -> Finding:
+    port = names["port"]
+    built = {version: _in_engine(port, version) for version in ("3.0", "3.1")}
+    if not any(built.values()):
+        return not_attempted("neither 3.0 nor 3.1 has been built")
+    if not all(built.values()):
+        missing = next(version for version, there in built.items() if not there)
+        return failed(f"{missing} has not been built", f'Call pipeline("{missing}", …) as well.')
+    if "3.1" in tags(port):
+        return failed(
+            "the broken 3.1 is in the registry",
+            "Which step has to come before the push?",
+            "Compare what `visit(image)` returns with (200, f'shop {version}'), and return early.",
+            "Delete its manifest, as in task 6, or start with a fresh registry.",
+        )
+    digest = digest_of(port, "3.0")
+    if digest is None:
+        return failed("3.0 was built and not pushed", "What does `visit` return for it?")
+    if not _runs(f"127.0.0.1:{port}/shop@{digest}"):
+        return failed(
+            "3.0 is in the registry, and no container runs it",
+            "The last step of a pipeline is to deploy.",
+            "docker.containers.run(docker.images.pull(name), labels=mine, detach=True)",
+        )
+    return passed(f"3.0 runs as {digest[:19]}…, and 3.1 stayed here")
+
+
+def _in_engine(port: object, version: str) -> bool:
+    return bool(engine().api.images(f"127.0.0.1:{port}/shop:{version}"))
+
+
+def _runs(reference: str) -> bool:
+    images = {one["Id"]: one["RepoDigests"] or [] for one in engine().api.images()}
+    running = engine().api.containers()
+    return any(reference in images.get(one["ImageID"], []) for one in running)
+
+
+@task("free-space", "2.0 is gone, its blobs too, and 1.0 is whole")
+def free_space(names: Names) -> Finding:
+    port = names["port"]
+    if not _in_engine(port, "2.0") or digest_of(port, "2.0"):
+        return not_attempted(f"the registry has {tags(port) or 'no tags'}")
+    if digest_of(port, "1.0") is None:
+        return failed("1.0 is gone", "Only 2.0 is to go.", "Push 1.0 again.")
+    wanted, there = needed(port), kept(port)
+    if missing := wanted - there:
+        return failed(f"{len(missing)} blobs of images with a tag are lost", "Push 1.0 again.")
+    if garbage := there - wanted - {EMPTY_LAYER}:
+        return failed(
+            f"2.0 is unknown, and {len(garbage)} blobs that no tag leads to are still on the disk",
+            "A manifest that is deleted takes no layer with it: another image might need it.",
+            "The program in the container has a command for it: `docker-registry --help`.",
+            'registry.exec_run("docker-registry garbage-collect --delete-untagged /config.yml")',
+        )
+    return passed(f"{len(there)} blobs on the disk, and each belongs to an image")
