@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tqdm.auto import tqdm
 
-from course import daemon, images, labels, paths, programs, reaper
+from course import daemon, images, programs
 from course.engine import engine
 from course.errors import CourseError, EngineError, ImageDamaged, ToolMissing
 
@@ -60,22 +60,6 @@ def apply(steps: list[Step], echo: Echo) -> list[Step]:
     for step in undone:
         echo(f"Still missing: {step.title}. By hand: {step.command}")
     return undone
-
-
-def clean(echo: Echo) -> None:
-    """Remove what the course made: in the engine by label, its cache, what sessions left.
-
-    The workspace, the progress and the installed packages stay.
-    """
-    try:
-        labels.remove(labels.NAME)
-        labels.remove(images.LABEL)
-        echo("Removed the course's containers, images, networks and volumes.")
-    except EngineError as error:
-        echo(f"The container engine was not cleaned: {error.found}")
-    reaper.sweep()
-    shutil.rmtree(paths.cache_dir())
-    echo(f"Removed the cache. Your progress stays in {paths.data_dir()}.")
 
 
 def _done(step: Step, echo: Echo) -> bool:

@@ -148,22 +148,6 @@ def test_a_step_that_fails_does_not_stop_the_others() -> None:
     assert said[-1] == "Still missing: packages. By hand: sudo apt-get install a"
 
 
-def test_clean_removes_by_label_and_keeps_the_progress(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for variable in ("CACHE", "DATA", "RUN"):
-        monkeypatch.setenv(f"COURSE_{variable}_DIR", str(tmp_path / variable))
-        (tmp_path / variable).mkdir()
-        (tmp_path / variable / "file").write_text("")
-    (tmp_path / "RUN/file").unlink()
-    removed: list[str] = []
-    monkeypatch.setattr(provision.labels, "remove", removed.append)
-    provision.clean(lambda text: None)
-    assert removed == ["two-boxes", "two-boxes.image"]
-    assert not (tmp_path / "CACHE").exists()
-    assert (tmp_path / "DATA/file").exists()
-
-
 @pytest.fixture
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stand-in for apt that writes down how it was called."""
