@@ -229,3 +229,18 @@ def test_what_kvm_lacks_is_named(monkeypatch, error: OSError, observed: str, hin
 def test_another_processor_is_named(monkeypatch) -> None:
     monkeypatch.setattr(kvm.platform, "machine", lambda: "aarch64")
     assert "aarch64" in kvm.KVM.run().observed
+
+
+def test_without_kvm_the_notebook_shows_what_it_recorded(monkeypatch) -> None:
+    replayed = []
+    monkeypatch.setattr(kvm.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(kvm, "replay_failures", lambda *given: replayed.append(given))
+    said_so = kvm.ready(FOLDER)
+    assert said_so.startswith("No: a processor of another kind")
+    assert [given[1] for given in replayed] == [FOLDER]
+
+
+@on_kvm
+def test_with_kvm_nothing_is_replayed(monkeypatch) -> None:
+    monkeypatch.setattr(kvm, "replay_failures", pytest.fail)
+    assert kvm.ready(FOLDER).startswith("Yes: ")

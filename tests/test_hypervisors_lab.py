@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
 
 import pytest
 
 from course.checks import Finding, Outcome
-from course.lessons import lesson
+from course.lessons import labs, lesson
 
 SLUG = "03_hypervisors"
 PACKAGE = f"course.lessons.{SLUG}"
@@ -173,3 +174,30 @@ def test_checks_leave_the_learners_names_as_they_are() -> None:
     for task in TASKS:
         checked(task, names)
     assert names == before
+
+
+class Bare(ast.NodeTransformer):
+    """Code without its type hints, which the lab leaves out."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        return self.generic_visit(node)
+
+
+def definitions(source: str) -> dict[str, str]:
+    """Every function and class of a program, as the parser sees it."""
+    nodes = ast.iter_child_nodes(Bare().visit(ast.parse(source)))
+    return {node.name: ast.dump(node) for node in nodes if hasattr(node, "name")}
+
+
+def test_the_lab_builds_what_the_lesson_uses() -> None:
+    cells = labs.read(lesson(SLUG).solution)["cells"]
+    code = "\n".join(labs.source(cell) for cell in cells if cell["cell_type"] == "code")
+    built = definitions(code)
+    for module in ("emulator", "hypervisor"):
+        for name, definition in definitions(SOURCES[module]).items():
+            assert built[name] == definition, name

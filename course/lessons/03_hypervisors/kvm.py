@@ -1,11 +1,14 @@
-"""Whether KVM can be used from here; found out by using it."""
+"""Whether KVM can be used from here, found out by using it; and what to show where it cannot."""
 
 from __future__ import annotations
 
 import platform
 from pathlib import Path
 
+from IPython import get_ipython
+
 from course.checks import Check, Finding, failed, passed
+from course.recordings import replay_failures
 
 from .devices import Bus, Serial
 from .guests import ALPHABET, code
@@ -36,10 +39,18 @@ def _twelve_bytes() -> Finding:
         return failed("/dev/kvm is there, but not for this user", FORBIDDEN)
     except OSError as error:
         return failed(f"KVM refused: {error}", ABSENT)
-    found = (
-        f"the guest {ending} after it said {serial.text!r}; KVM's module: {', '.join(modules())}"
-    )
+    found = f"a guest of twelve bytes said {serial.text} and {ending}"
     return passed(found) if ending == "halted" and serial.text else failed(found)
 
 
 KVM = Check("A guest of twelve bytes runs on KVM", _twelve_bytes)
+
+
+def ready(notebook: Path) -> str:
+    """Say whether KVM can be used; if not, let failing cells show what the notebook recorded."""
+    found = KVM.run()
+    if found:
+        return f"Yes: {found.observed}, with {' and '.join(modules()) or 'KVM'}."
+    lack = " ".join((f"{found.observed}.", *found.hints))
+    replay_failures(get_ipython(), notebook, lack)
+    return f"No: {lack} The emulator needs no KVM; the cells that do show what they recorded."
