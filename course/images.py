@@ -113,10 +113,10 @@ def is_ready(name: str) -> bool:
 def prepare(name: str) -> None:
     """Make every form of the image that this machine can use. Raises what ``image`` raises."""
     found = image(name)
-    if _has_qemu():
-        _ = found.kernel, found.initrd
     if _engine_answers():
         container_image(name)
+    if _has_qemu():
+        _ = found.kernel, found.initrd
 
 
 def verify(name: str) -> bool:

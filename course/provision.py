@@ -105,7 +105,7 @@ def _apt(arguments: list[str]) -> None:
     """Run apt with a bar. Raises ToolMissing with what apt said last."""
     said: deque[str] = deque(maxlen=10)
     command = [*_root(), *APT, "-o", "APT::Status-Fd=1", *arguments]
-    bar = tqdm(total=200, desc=f"apt-get {arguments[0]}", leave=False, bar_format=BAR)
+    bar = tqdm(total=200, desc=f"apt-get {arguments[0]}", leave=False, bar_format=BAR, disable=None)
     with bar, _started(command) as apt:
         for line in apt.stdout:
             kind, _, rest = line.partition(":")
@@ -115,7 +115,8 @@ def _apt(arguments: list[str]) -> None:
                 said.append(line.strip())
     # A source of somebody else's that is out of reach must not hold up the rest.
     if apt.returncode and arguments[0] != "update":
-        raise ToolMissing("apt-get to install the packages", "; ".join(said), shlex.join(command))
+        mend = shlex.join(("sudo", "apt-get", *arguments))
+        raise ToolMissing("apt-get to install the packages", "\n".join(said), mend)
 
 
 def _started(command: list[str]) -> subprocess.Popen[str]:
