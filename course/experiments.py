@@ -6,13 +6,15 @@ What differs between two arms of an experiment is the box, and nothing else.
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from statistics import median
-from subprocess import DEVNULL, PIPE
+from subprocess import DEVNULL
+from tempfile import TemporaryFile
 
 import pandas as pd
 
@@ -22,7 +24,7 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
-from course.errors import CourseError
+from course.errors import CourseError, ToolMissing
 from course.trials import Arm
 from course.units import number, seconds
 
@@ -80,12 +82,16 @@ def docker_run(image: str) -> Arm:
 
 def program(command: Sequence[str]) -> Arm:
     """An arm that runs a program of the host to its end. Raises ToolMissing, CourseError."""
+    if not shutil.which(command[0]):
+        raise ToolMissing("a program that is installed", command[0])
+    said = TemporaryFile()  # noqa: SIM115  as long-lived as the arm; reading a pipe would be timed
 
     def arm() -> None:
-        run = subprocess.run(command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, check=False)
-        if run.returncode:
-            found = f"exit code {run.returncode}: {run.stderr.decode(errors='replace').strip()}"
-            raise CourseError(f"{shlex.join(command)} to end well", found)
+        running = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=said)
+        if code := running.wait():
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()
+            raise CourseError(f"{shlex.join(command)} to end well", f"exit code {code}: {words}")
 
     return arm
 
