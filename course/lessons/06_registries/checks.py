@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from course import labels, reaper
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import engine
 
+from .digests import explained
 from .registry import EMPTY_LAYER, ask, digest_of, kept, needed, tags
 
 
@@ -32,6 +31,7 @@ def run_it(names: Names) -> Finding:
             f"the registry answers with {answer.status_code}",
             "This first one is to be open: the lock comes in task 4.",
             "Start it with `CONFIG` as it is.",
+            'environment={"CONFIG": CONFIG}',
         )
     found = engine().api.containers(filters={"publish": str(port)})
     return _kept_private(found[0], port) if found else silent("port", port)
@@ -50,6 +50,7 @@ def _kept_private(container: dict, port: object) -> Finding:
         return failed(
             "the container has not got your label, and would stay behind",
             "How did the notebook make sure that nothing is left?",
+            "A label says whose a container is; what has yours goes with this notebook.",
             "docker.containers.run(…, labels=mine)",
         )
     return passed(f"a registry, at 127.0.0.1:{port} and nowhere else")
@@ -64,38 +65,14 @@ def by_hand(names: Names) -> Finding:
     if right is None:
         return failed(
             f"`digest` has a value, but the registry has no shop:1.0; it has {tags(port)}",
+            "What did `push` say? And which images has your engine?",
             "The name of an image says where it is pushed to.",
             'build(f"127.0.0.1:{port}/shop:1.0", "1.0"), and then push the same name.',
         )
     digest = str(names["digest"])
     if digest == right:
         return passed(digest)
-    return _wrong_digest(digest, right, ask(port, "shop/manifests/1.0").json())
-
-
-def _wrong_digest(digest: str, right: str, manifest: dict) -> Finding:
-    layers = [layer["digest"] for layer in manifest["layers"]]
-    if digest == right.removeprefix("sha256:"):
-        return failed("the number is right, and its kind is missing", 'It begins with "sha256:".')
-    if digest == manifest["config"]["digest"]:
-        return failed(
-            "that is the digest of the configuration, which this engine uses as the image's id",
-            "Which document does the tag stand for?",
-            "Hash the manifest: the bytes that `/v2/shop/manifests/1.0` sends.",
-        )
-    if digest in layers:
-        return failed("that is the digest of a layer", "Which document lists all the layers?")
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        return failed(
-            f"{digest[:30]!r} is no digest", 'A digest is "sha256:" and 64 digits 0 to f.'
-        )
-    return failed(
-        "a digest, but of other bytes",
-        "Did you hash `content`, the bytes, or a text made of them?",
-        "Without the header `Accept`, the registry sends the manifest in an older format.",
-        '"sha256:" + sha256(web.get(url, headers={"Accept": "application/vnd.docker.'
-        'distribution.manifest.v2+json"}).content).hexdigest()',
-    )
+    return explained(digest, right, ask(port, "shop/manifests/1.0").json())
 
 
 @task("take-it-back", "`latest` means the same image as `1.0`")
@@ -109,8 +86,9 @@ def take_it_back(names: Names) -> Finding:
     if latest is None:
         return failed(
             "nobody finds `latest` any more",
-            "A tag that is gone breaks every machine that pulls it.",
-            "Put an image under it: the good one.",
+            "A tag that is gone breaks every machine that pulls it. Who still has the image?",
+            "Put the good image under that tag again.",
+            'push(f"127.0.0.1:{port}/shop:latest"), after you tagged the image of 1.0 so',
         )
     if latest == bad:
         return failed(
@@ -124,6 +102,7 @@ def take_it_back(names: Names) -> Finding:
         "`latest` is neither 1.0 nor 2.0",
         "Did you build again? What is built anew has a digest of its own.",
         "Do not build. Give the image that is there another tag.",
+        'docker.images.get(f"127.0.0.1:{port}/shop:1.0").tag(f"127.0.0.1:{port}/shop", "latest")',
     )
 
 
@@ -138,9 +117,15 @@ def lock_it(names: Names) -> Finding:
             "a stranger is let in",
             "Does this registry's configuration speak of `auth`?",
             "Add `auth: {htpasswd: {realm: shop, path: /users}}` as a line of its own.",
+            'f"{CONFIG}\\nauth: {{htpasswd: {{realm: shop, path: /users}}}}"',
         )
     if not (isinstance(login, tuple) and len(login) == 2):
-        return failed("`login` is no pair", 'Write login = ("somebody", "a password").')
+        return failed(
+            "`login` is no pair",
+            "Who is to be let in, and with which password?",
+            "A pair is written in round brackets, with a comma.",
+            'login = ("somebody", "a password")',
+        )
     if not ask(locked, "", login).ok:
         return failed(
             "a stranger is refused, and so is `login`",
@@ -156,11 +141,17 @@ def _same_image(port: object, locked: object, login: tuple[str, str]) -> Finding
     if there is None:
         return failed(
             "the lock works, and shop:1.0 is not behind it",
-            "Give the image a name that begins with the second registry, and push that.",
-            "push(name, auth_config) takes a dict with `username` and `password`.",
+            "Where does an image's name say that it is pushed to?",
+            "Give the image a second name, one that begins with the second registry.",
+            'push(f"127.0.0.1:{locked}/shop:1.0", {"username": login[0], "password": login[1]})',
         )
     if there != digest_of(port, "1.0"):
-        return failed("another image is behind the lock", "Do not build again: tag and push.")
+        return failed(
+            "another image is behind the lock",
+            "Did you build again? What is built anew has a digest of its own.",
+            "Do not build. Give the image that you have a second name, and push that.",
+            'docker.images.get(…).tag(f"127.0.0.1:{locked}/shop", "1.0")',
+        )
     return passed(f"strangers get 401, and shop:1.0 is {there[:19]}… in both")
 
 
@@ -172,21 +163,32 @@ def pipeline(names: Names) -> Finding:
         return not_attempted("neither 3.0 nor 3.1 has been built")
     if not all(built.values()):
         missing = next(version for version, there in built.items() if not there)
-        return failed(f"{missing} has not been built", f'Call pipeline("{missing}", …) as well.')
+        return failed(
+            f"{missing} has not been built",
+            "A pipeline shows what it is worth with a bad version and with a good one.",
+            f"Call it for {missing} as well.",
+            'pipeline("3.0", DOCKERFILE), pipeline("3.1", BROKEN)',
+        )
     if "3.1" in tags(port):
         return failed(
             "the broken 3.1 is in the registry",
             "Which step has to come before the push?",
-            "Compare what `visit(image)` returns with (200, f'shop {version}'), and return early.",
-            "Delete its manifest, as in task 6, or start with a fresh registry.",
+            "Compare `visit(image)` with (200, f'shop {version}'), and return where they differ.",
+            "Then take 3.1 out: delete its manifest, as in task 6, or start a new registry.",
         )
     digest = digest_of(port, "3.0")
     if digest is None:
-        return failed("3.0 was built and not pushed", "What does `visit` return for it?")
+        return failed(
+            "3.0 was built and not pushed",
+            "Did the test let it pass? What does `visit` return for it?",
+            "The page ends with a line break; `visit` has taken it off.",
+            "if visit(image) == (200, f'shop {version}'): push(name)",
+        )
     if not _runs(f"127.0.0.1:{port}/shop@{digest}"):
         return failed(
             "3.0 is in the registry, and no container runs it",
-            "The last step of a pipeline is to deploy.",
+            "What is left to do when the image has been pushed?",
+            "The last step of a pipeline is to deploy what was pushed.",
             "docker.containers.run(docker.images.pull(name), labels=mine, detach=True)",
         )
     return passed(f"3.0 runs as {digest[:19]}…, and 3.1 stayed here")
@@ -208,10 +210,20 @@ def free_space(names: Names) -> Finding:
     if not _in_engine(port, "2.0") or digest_of(port, "2.0"):
         return not_attempted(f"the registry has {tags(port) or 'no tags'}")
     if digest_of(port, "1.0") is None:
-        return failed("1.0 is gone", "Only 2.0 is to go.", "Push 1.0 again.")
+        return failed(
+            "1.0 is gone",
+            "Only 2.0 is to go. Did both tags mean the same manifest?",
+            "Your engine has the image still.",
+            'push(f"127.0.0.1:{port}/shop:1.0")',
+        )
     wanted, there = needed(port), kept(port)
     if missing := wanted - there:
-        return failed(f"{len(missing)} blobs of images with a tag are lost", "Push 1.0 again.")
+        return failed(
+            f"{len(missing)} blobs of images with a tag are lost",
+            "Nobody but the collection should take blobs away.",
+            "A push sends what is missing.",
+            'push(f"127.0.0.1:{port}/shop:1.0")',
+        )
     if garbage := there - wanted - {EMPTY_LAYER}:
         return failed(
             f"2.0 is unknown, and {len(garbage)} blobs that no tag leads to are still on the disk",
