@@ -10,8 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from course import host
 from course.checks import Check, Outcome
-from course.errors import BoxError, CommandTimeout, NotRunning, SnapshotMissing, StartFailed
+from course.errors import (
+    BoxError,
+    CommandTimeout,
+    NotEnoughMemory,
+    NotRunning,
+    SnapshotMissing,
+    StartFailed,
+)
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -146,6 +154,7 @@ class Box(ABC):
         """Start the box. Whatever goes wrong on the way, nothing of it is left."""
         if self.running:
             raise BoxError(f"a {self.kind} that is not running yet", "one that is", "box.stop()")
+        self._require_memory()
         self.phases, self._began = {}, time.perf_counter()
         try:
             self._start()
@@ -179,6 +188,12 @@ class Box(ABC):
     def _require_running(self) -> None:
         if not self.running:
             raise NotRunning(f"a running {self.kind}", "one that is not", "box.start()")
+
+    def _require_memory(self) -> None:
+        there = int(host.facts()["memory"])
+        if self.memory is not None and self.memory > there:
+            wanted, has = (f"{size / 2**30:.1f} GiB of memory" for size in (self.memory, there))
+            raise NotEnoughMemory(wanted, f"{has} in this machine", "a smaller memory=")
 
     def _explained(self, error: OSError) -> BoxError:
         """The requirement that fails, with the doctor's hint; or just what the system said."""
