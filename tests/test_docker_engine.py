@@ -10,12 +10,14 @@ from types import ModuleType
 
 import pytest
 
+from course import claims
 from course.checks import Finding, Outcome
 from course.engine import engine
 from course.errors import EngineError
 from course.images import container_image
 from course.labels import label, remove_all
 from course.lessons import labs, lesson
+from course.results import recorded
 
 LESSON = lesson("04_docker_engine")
 TASKS = ["clock", "ask", "by-hand", "find-it", "polite", "stubborn"]
@@ -248,3 +250,8 @@ def test_without_a_daemon_of_its_own_the_lesson_shows_the_recorded_table(
     table = getattr(part("spare_engine"), name)()
     assert table.attrs["tier"] == "recorded"
     assert len(table) == 4
+
+
+def test_the_recorded_containers_did_not_need_their_engine() -> None:
+    claim = claims.claim("container_needs_its_engine")
+    assert claims.judge(claim, recorded(LESSON.slug, "fates")).verdict is claims.Verdict.REFUTED

@@ -126,6 +126,7 @@ class SpareEngine:
 def fates() -> pd.DataFrame:
     """End a daemon in two ways, with and without ``live-restore``; see what its container does.
 
+    ``arm`` and ``outlived`` (1 or 0) are for the claim that this table judges.
     About six seconds. Where this machine cannot, the recorded table: ``attrs["tier"]`` says so.
     """
     cases = product((False, True), (signal.SIGTERM, signal.SIGKILL))
@@ -145,12 +146,14 @@ def _fate(live_restore: bool, how: signal.Signals) -> dict[str, object]:
     with SpareEngine(live_restore) as spare:
         container = spare.run()
         spare.end_daemon(how)
-        meanwhile = "runs" if spare.alive() else "gone"
+        alive = spare.alive()
         spare.start_daemon()
         return {
+            "arm": "container",
+            "outlived": int(alive),
             "live-restore": "on" if live_restore else "off",
             "daemon ended by": how.name,
-            "the container meanwhile": meanwhile,
+            "the container meanwhile": "runs" if alive else "gone",
             "when the daemon is back": spare.status(container),
         }
 

@@ -1,0 +1,236 @@
+"""The tasks of the images' lab: each looks into an image, or at what the learner defined."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+
+from docker.errors import ImageNotFound
+from docker.models.images import Image
+
+from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.engine import engine
+from course.labels import NAME
+from course.units import size
+
+from .layers import WHITEOUT, Layer, content, layers
+
+PAGE = "/srv/index.html"
+TIMES = 10  # how much smaller the fat image shall become
+
+Judge = Callable[[Image, Names], Finding]
+
+
+def of_image(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
+    """Judge the image of that name, if there is one and the course may judge it."""
+
+    def decorate(judge: Judge) -> Callable[[Names], Finding]:
+        def look(names: Names) -> Finding:
+            try:
+                found = engine().images.get(name)
+            except ImageNotFound:
+                return not_attempted(f"no image is named {name}")
+            if NAME in found.labels:
+                return judge(found, names)
+            return failed(
+                f"{name} has no label {NAME!r}",
+                "Begin with two-boxes-base or two-boxes-python: their label is inherited.",
+                "If it is yours from elsewhere, give it another name: the course leaves it alone.",
+            )
+
+        return look
+
+    return decorate
+
+
+@task("site", "`two-boxes-site` has your page at /srv/index.html, and its command serves it")
+@of_image("two-boxes-site")
+def site(found: Image, names: Names) -> Finding:
+    page = content(found, PAGE)
+    if not page:
+        files = [name for layer in layers(found)[1:] for name in layer.files]
+        return failed(
+            f"no {PAGE} in it; your steps added {files or 'no file'}",
+            "Which instruction brings a file of the folder into the image?",
+            "COPY takes two paths: the file in the folder, and where it goes.",
+            f"COPY index.html {PAGE}",
+        )
+    command = " ".join(found.attrs["Config"]["Cmd"] or [])
+    if "httpd" not in command or "-f" not in command:
+        return failed(
+            f"its command is {command!r}",
+            "CMD says what a container of this image runs.",
+            "busybox has a web server: httpd. Without -f it goes to the background, and the end "
+            "of the first process is the end of the container.",
+            'CMD ["httpd", "-f", "-p", "8080", "-h", "/srv"]',
+        )
+    return passed(f"a page of {len(page)} bytes, served by {command}")
+
+
+@task("explain", "`sizes` says what each layer of `two-boxes-fat` adds, `wasted` what is hidden")
+@of_image("two-boxes-fat")
+def explain(found: Image, names: Names) -> Finding:
+    pile = layers(found)
+    right = [layer.size for layer in pile]
+    told = list(names["sizes"])
+    if told != right:
+        return failed(
+            f"`sizes` is {told!r:.80}",
+            f"The image has {len(right)} layers: one number each, in bytes, the lowest first."
+            if len(told) != len(right)
+            else _wrong_order(told, right),
+            "Open the archive of `docker save`, then each layer in it, with tarfile.",
+            "[sum(file.size for file in tarfile.open(fileobj=…)) for name in manifest['Layers']]",
+        )
+    hidden = _hidden(pile)
+    if names["wasted"] != hidden:
+        return failed(
+            f"`wasted` is {names['wasted']!r}",
+            "Which bytes are in the image, and no container can ever see them?",
+            "Look for a whiteout: it names a file of a lower layer. How large is that file?",
+        )
+    return passed(f"{len(right)} layers, and {size(hidden)} that nobody can see")
+
+
+@task("order", "`two-boxes-order` installs its tools below the page, so an edit costs one step")
+@of_image("two-boxes-order")
+def order(found: Image, names: Names) -> Finding:
+    pile = layers(found)
+    tools = [place for place, layer in enumerate(pile) if "tools" in layer.files]
+    page = [place for place, layer in enumerate(pile) if PAGE[1:] in layer.files]
+    if not tools or not page:
+        lack = "/tools" if not tools else PAGE
+        return failed(
+            f"no layer adds {lack}",
+            "Keep both instructions, and change only their order.",
+        )
+    if page[0] < tools[-1]:
+        return failed(
+            "the page lies below the tools",
+            "You edit the page often and the tools never. Which of the two may lie below?",
+            "All that comes after a changed step is done again.",
+            "First RUN …, then COPY index.html …",
+        )
+    return passed("an edit of the page leaves the layer of the tools as it is")
+
+
+@task("image-id", "`image_id(archive)` computes an image's ID from the bytes of its archive")
+def image_id(names: Names) -> Finding:
+    computes = names["image_id"]
+    if not callable(computes):
+        return failed("`image_id` is not a function", "Write def image_id(archive): …")
+    for name in ("two-boxes-base", "two-boxes-fat"):
+        archive = b"".join(engine().images.get(name).save(named=True))
+        right = _configuration_digest(archive)
+        try:
+            told = computes(archive)
+        except Exception as error:
+            return failed(
+                f"image_id raised {error!r}",
+                "`archive` is bytes. tarfile.open reads a file: io.BytesIO makes one of bytes.",
+                "tarfile.open(fileobj=io.BytesIO(archive))",
+            )
+        if told != right:
+            return failed(*_wrong_digest(told, right, archive))
+    return passed("right for two images")
+
+
+@task("slim", "`two-boxes-slim` has the same page in a tenth of the bytes of `two-boxes-fat`")
+@of_image("two-boxes-slim")
+def slim(found: Image, names: Names) -> Finding:
+    fat = engine().images.get("two-boxes-fat")
+    page = content(found, PAGE)
+    if page != content(fat, PAGE):
+        return failed(
+            f"{PAGE} is not the page of two-boxes-fat" if page else f"there is no {PAGE} in it",
+            "The small image must show the same page.",
+            f"COPY --from=<name of the stage> {PAGE} {PAGE}",
+        )
+    large, small = fat.attrs["Size"], found.attrs["Size"]
+    if small * TIMES > large:
+        return failed(
+            f"it has {small / 1e6:.1f} MB, and two-boxes-fat {large / 1e6:.1f} MB",
+            *_what_makes_it_large(found),
+        )
+    return passed(f"{large / small:.0f} times smaller: {small / 1e6:.1f} MB")
+
+
+@task("by-hand", "`two-boxes-by-hand` came from your own archive, and you knew its ID before")
+@of_image("two-boxes-by-hand")
+def by_hand(found: Image, names: Names) -> Finding:
+    pile = layers(found)
+    if len(pile) != 1 or not content(found, "/hello"):
+        return failed(
+            f"{len(pile)} layers, with {sorted(pile[0].files)[:5]}",
+            "One layer, and in it a file named hello.",
+            "The layer is a tar archive of its own, inside the archive.",
+        )
+    expected = _configuration_digest(b"".join(found.save(named=True)))
+    if names["my_id"] not in (expected, found.id):
+        return failed(
+            f"`my_id` is {names['my_id']!r}, the engine says {found.id}",
+            "Compute it from the very bytes of the configuration that you put into the archive.",
+            'my_id = "sha256:" + hashlib.sha256(config).hexdigest()',
+        )
+    return passed("an image without a builder")
+
+
+def _wrong_order(told: list, right: list[int]) -> str:
+    if told == right[::-1]:
+        return "The numbers are right. The lowest layer comes first."
+    return "Count the bytes of the files in a layer, not those of the archive around them."
+
+
+def _hidden(pile: list[Layer]) -> int:
+    """Bytes of the files that a higher layer hides with a whiteout."""
+    total = 0
+    for place, layer in enumerate(pile):
+        for name in layer.files:
+            folder, _, last = name.rpartition("/")
+            if last.startswith(WHITEOUT):
+                gone = f"{folder}/{last.removeprefix(WHITEOUT)}".lstrip("/")
+                total += sum(len(below.files.get(gone, b"")) for below in pile[:place])
+    return total
+
+
+def _configuration_digest(archive: bytes) -> str:
+    return "sha256:" + hashlib.sha256(_configuration(archive)).hexdigest()
+
+
+def _configuration(archive: bytes) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        manifest = json.load(tar.extractfile("manifest.json"))[0]
+        return tar.extractfile(manifest["Config"]).read()
+
+
+def _wrong_digest(told: object, right: str, archive: bytes) -> tuple[str, ...]:
+    seen = f"image_id returned {told!r:.80}"
+    if told == right.removeprefix("sha256:"):
+        return seen, "An ID says which algorithm it is of: it begins with sha256:"
+    if told == "sha256:" + hashlib.sha256(archive).hexdigest():
+        return seen, "That is the hash of the whole archive. Which of its files names all layers?"
+    return (
+        seen,
+        "The ID is the hash of one file of the archive. manifest.json says which: Config.",
+        "Hash the bytes as they are. Decoding JSON and encoding it again gives other bytes.",
+    )
+
+
+def _what_makes_it_large(found: Image) -> tuple[str, ...]:
+    pile = layers(found)
+    if _hidden(pile):
+        return (
+            "One of its steps hides a file of an earlier one. Where are the bytes?",
+            "Make and remove it in the same RUN, or in a stage that is not shipped.",
+        )
+    if any("bin/python3" in name for layer in pile for name in layer.files):
+        return (
+            "Python is still in it. When is Python needed: while building, or while serving?",
+            "A second FROM begins a new pile; COPY --from= takes over one file.",
+            "FROM two-boxes-python AS make … FROM two-boxes-base, then COPY --from=make …",
+        )
+    largest = max(pile, key=lambda layer: layer.size)
+    return (f"Its largest layer is that of: {largest.instruction}",)

@@ -1,0 +1,260 @@
+"""Lesson 05: its lab's checks, the layers of an image, and errors shown at their line."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from docker.errors import APIError, BuildError
+
+from course import claims
+from course.checks import Finding, Outcome
+from course.engine import engine
+from course.errors import BuildFailed
+from course.images import container_image
+from course.labels import remove_all
+from course.lessons import labs, lesson
+from course.results import recorded
+
+LESSON = lesson("05_images")
+TASKS = ["site", "explain", "order", "image-id", "slim", "by-hand"]
+layers = import_module("course.lessons.05_images.layers")
+recipe = import_module("course.lessons.05_images.recipe")
+
+
+def check(task: str, **names: object) -> Finding:
+    return LESSON.task(task).check(names).run()
+
+
+@pytest.fixture(scope="module")
+def solved() -> Iterator[dict[str, object]]:
+    """What the learner's names are once the whole lab is solved."""
+    names: dict[str, object] = {}
+    for cell in labs.read(LESSON.solution)["cells"]:
+        text = labs.source(cell)
+        if (
+            cell["cell_type"] == "code"
+            and "lesson.check" not in text
+            and "remove_all()" not in text
+        ):
+            exec(text.replace('open_lesson("05_images")', "None"), names)
+    yield names
+    remove_all()
+
+
+@pytest.fixture
+def build(solved: dict[str, object]) -> recipe.Builder:
+    """Builds in the lab's own folder, on the lab's own base images."""
+    return solved["build"]
+
+
+@pytest.fixture
+def restored(solved: dict[str, object]) -> Iterator[None]:
+    """After the test the lab's images are again those of the solution."""
+    yield
+    for tag, text in (("site", "SITE"), ("order", "FAST"), ("fat", "FAT"), ("slim", "SLIM")):
+        solved["build"](f"two-boxes-{tag}", solved[text])
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("task", TASKS)
+def test_the_solution_passes(task: str, solved: dict[str, object]) -> None:
+    finding = check(task, **solved)
+    assert finding.outcome is Outcome.PASSED, finding
+
+
+def test_the_lab_has_exactly_these_tasks() -> None:
+    assert list(LESSON.tasks()) == TASKS
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(
+    ("steps", "hint"),
+    [
+        ('CMD ["httpd", "-f"]', "brings a file"),
+        ("COPY index.html /index.html", "brings a file"),
+        ('COPY index.html /srv/index.html\nCMD ["httpd", "-h", "/srv"]', "what a container"),
+    ],
+)
+def test_a_site_that_lacks_something_gets_its_hint(
+    build: recipe.Builder, steps: str, hint: str
+) -> None:
+    build("two-boxes-site", f"FROM two-boxes-base\n{steps}\n")
+    finding = check("site")
+    assert finding.outcome is Outcome.FAILED
+    assert hint in finding.hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda sizes: sizes[::-1], "lowest layer comes first"),
+        (lambda sizes: sizes[:-1], "5 layers"),
+        (lambda sizes: [size + 512 for size in sizes], "not those of the archive"),
+    ],
+)
+def test_wrong_sizes_get_their_hint(solved: dict[str, object], change: object, hint: str) -> None:
+    finding = check("explain", sizes=change(solved["sizes"]), wasted=solved["wasted"])
+    assert finding.outcome is Outcome.FAILED
+    assert hint in finding.hints[0]
+
+
+@pytest.mark.docker
+def test_who_counts_nothing_as_wasted_is_asked_what_nobody_sees(solved: dict[str, object]) -> None:
+    finding = check("explain", sizes=solved["sizes"], wasted=0)
+    assert "no container can ever see" in finding.hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("restored")
+def test_the_slow_order_is_recognized(solved: dict[str, object], build: recipe.Builder) -> None:
+    build("two-boxes-order", solved["SLOW"])
+    finding = check("order")
+    assert finding.outcome is Outcome.FAILED
+    assert "below the tools" in finding.observed
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("computes", "hint"),
+    [
+        (lambda archive: "sha256:" + hashlib.sha256(archive).hexdigest(), "the whole archive"),
+        (tarfile.open, "BytesIO"),
+        (lambda archive: "sha256:0", "manifest.json says which"),
+    ],
+)
+def test_a_wrong_digest_gets_its_hint(
+    solved: dict[str, object], computes: object, hint: str
+) -> None:
+    finding = check("image-id", image_id=computes)
+    assert finding.outcome is Outcome.FAILED
+    assert hint in " ".join(finding.hints)
+
+
+@pytest.mark.docker
+def test_a_digest_without_its_algorithm_is_nearly_right(solved: dict[str, object]) -> None:
+    bare = lambda archive: solved["image_id"](archive).removeprefix("sha256:")  # noqa: E731
+    assert "begins with sha256:" in check("image-id", image_id=bare).hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("restored")
+def test_deleting_in_a_later_step_makes_nothing_smaller(
+    solved: dict[str, object], build: recipe.Builder
+) -> None:
+    build("two-boxes-slim", solved["FAT"])
+    finding = check("slim")
+    assert finding.outcome is Outcome.FAILED
+    assert "hides a file" in finding.hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("restored")
+def test_python_in_the_last_stage_is_noticed(
+    solved: dict[str, object], build: recipe.Builder
+) -> None:
+    build("two-boxes-slim", solved["SLIM"].partition("FROM two-boxes-base")[0])
+    assert "Python is still in it" in check("slim").hints[0]
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("restored")
+def test_a_small_image_with_another_page_is_not_the_same(build: recipe.Builder) -> None:
+    build("two-boxes-slim", "FROM two-boxes-base\nRUN mkdir /srv && echo hi > /srv/index.html\n")
+    assert "same page" in check("slim").hints[0]
+
+
+@pytest.mark.docker
+def test_an_image_made_by_the_builder_is_not_made_by_hand(solved: dict[str, object]) -> None:
+    engine().images.get("two-boxes-site").tag("two-boxes-by-hand")
+    finding = check("by-hand", my_id="sha256:0")
+    engine().images.load(solved["pack"](solved["files"]))  # the name goes back to where it was
+    assert finding.outcome is Outcome.FAILED
+    assert "One layer" in finding.hints[0]
+
+
+@pytest.mark.docker
+def test_an_id_of_other_bytes_is_told_to_hash_the_configuration(solved: dict[str, object]) -> None:
+    other = "sha256:" + hashlib.sha256(b"something else").hexdigest()
+    assert "very bytes of the configuration" in check("by-hand", my_id=other).hints[0]
+
+
+@pytest.mark.docker
+def test_a_file_behind_a_whiteout_is_not_there(solved: dict[str, object]) -> None:
+    fat = engine().images.get("two-boxes-fat")
+    assert layers.content(fat, "/src/cache") is None
+    assert layers.content(fat, "/src/make.py").startswith(b"print")
+
+
+@pytest.mark.docker
+def test_the_drawing_says_every_layer_in_words(solved: dict[str, object]) -> None:
+    words = repr(layers.draw(engine().images.get("two-boxes-fat")))
+    assert "RUN rm /src/cache" in words
+    assert "20 MiB" in words
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("FROM two-boxes-base\n\n# note\nRNU true\n", 4, "unknown instruction: RNU"),
+        ("FROM two-boxes-base\nCOPY nothing /\n", 2, "COPY failed"),
+        ("FROM two-boxes-base\nRUN true \\\n && true\nRUN no-such\n", 4, "not found"),
+    ],
+)
+def test_an_error_stands_below_its_line(
+    build: recipe.Builder, text: str, line: int, words: str
+) -> None:
+    with pytest.raises(BuildFailed) as caught:
+        build("two-boxes-wrong", text)
+    shown = str(caught.value).splitlines()
+    place = next(number for number, one in enumerate(shown) if one.startswith("→"))
+    assert shown[place].split()[1] == str(line)
+    assert words in shown[place + 1]
+
+
+def test_an_error_without_a_line_stands_below_the_recipe() -> None:
+    shown = recipe.at_its_line("FROM nothing", APIError("", explanation="no such host"))
+    assert shown.endswith("no such host")
+
+
+def test_a_step_is_found_behind_comments_and_continued_lines() -> None:
+    log = [{"stream": "Step 3/3 : RUN b\n"}, {"stream": " ---> Running in 1\n"}, {"stream": "!\n"}]
+    text = "# one\nFROM x\nRUN a \\\n  && a\n\nRUN b\n"
+    shown = recipe.at_its_line(text, BuildError("code 1", iter(log)))
+    assert "→  6  RUN b" in shown
+    assert "│ !" in shown
+
+
+@pytest.mark.docker
+def test_an_image_that_is_not_the_courses_is_left_alone(tmp_path: Path) -> None:
+    remove_all()
+    (tmp_path / "Dockerfile").write_text(f"FROM {container_image('tiny')}\nLABEL whose=mine\n")
+    stranger, _ = engine().images.build(path=str(tmp_path), tag="two-boxes-site", rm=True)
+    try:
+        finding = check("site")
+        assert finding.outcome is Outcome.FAILED
+        assert "no label" in finding.observed
+        assert engine().images.get("two-boxes-site").id == stranger.id
+    finally:
+        engine().images.remove(stranger.id, force=True)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("task", TASKS)
+def test_an_untouched_lab_is_not_attempted(task: str) -> None:
+    remove_all()
+    assert check(task).outcome is Outcome.NOT_ATTEMPTED
+
+
+def test_the_recorded_image_came_back_the_same() -> None:
+    found = claims.judge(
+        claims.claim("image_is_portable"), recorded(LESSON.slug, "saved_and_loaded")
+    )
+    assert found.verdict is claims.Verdict.SUPPORTED
