@@ -16,13 +16,15 @@ from docker import APIClient
 from docker.errors import APIError, ImageNotFound
 from tqdm.auto import tqdm
 
-from course import programs, rootfs, store
+from course import guest, programs, rootfs, store
 from course.engine import engine, engine_errors
 from course.errors import BuildFailed, EngineError, ImageMissing
+from course.kernel import RECIPE, kernel, unpacked
 
 LABEL = "two-boxes.image"  # not `two-boxes`: containers inherit the labels of their image
 DIGEST = "two-boxes.digest"
 NAMES = ("tiny", "debian")
+DEBIAN_FILES = rootfs.DEBIAN_FILES | guest.debian_files()
 DISK_SIZE = 2 * 2**30  # bytes that the guest sees; the file holds what was written only
 DISK_UUID = "7b0c4dbe-2b0e-4d0a-9a52-0123456789ab"  # a random one would change the bytes
 # `tar` and `mkfs.ext4` ($0) run in one shell so that fakeroot's idea of the owners lasts for both.
@@ -31,7 +33,7 @@ tar -x -f "$1" -C "$2" &&
 "$0" -q -d "$2" -U {DISK_UUID} -E hash_seed={DISK_UUID},lazy_itable_init=0 "$3"
 """
 # What decides the bytes of each part, besides the root filesystem it is made from.
-RECIPES = {"root": "", "boot": "", "disk": f"{FILL} {DISK_SIZE}"}
+RECIPES = {"root": "", "boot": RECIPE + guest.initramfs_inputs(), "disk": f"{FILL} {DISK_SIZE}"}
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,13 @@ class Image:
         return store.folder_of(f"{self.name}-boot", self._inputs("boot")).is_dir()
 
     def _make_boot(self, folder: Path) -> None:
-        self._take("boot/vmlinuz-*", folder / "kernel")
-        self._take("boot/initrd.img-*", folder / "initrd")
+        if self.name == "tiny":
+            os.link(kernel().image, folder / "kernel")
+            initramfs = guest.initramfs(self.archive, kernel().modules)
+        else:
+            (folder / "kernel").write_bytes(unpacked(self._file("boot/vmlinuz-*")))
+            initramfs = self._file("boot/initrd.img-*")
+        (folder / "initrd").write_bytes(initramfs)
 
     def _part(self, part: str, make: Callable[[Path], None]) -> Path:
         return store.built(f"{self.name}-{part}", self._inputs(part), make)
@@ -83,11 +90,11 @@ class Image:
     def _inputs(self, part: str) -> dict[str, str]:
         return {"archive": self.digest, "recipe": RECIPES[part]}
 
-    def _take(self, pattern: str, target: Path) -> None:
-        """Copy the one file that matches out of the archive."""
+    def _file(self, pattern: str) -> bytes:
+        """The content of the one file in the archive that matches."""
         with tarfile.open(self.archive) as tar:
             found = next(file for file in tar if fnmatch(file.name, f"*{pattern}"))
-            target.write_bytes(tar.extractfile(found).read())
+            return tar.extractfile(found).read()
 
 
 def image(name: str) -> Image:
@@ -154,7 +161,7 @@ def _engine_answers() -> bool:
 def _inputs(name: str) -> dict[str, str]:
     if name not in NAMES:
         raise ImageMissing(f"one of the images {', '.join(NAMES)}", repr(name), 'image="tiny"')
-    return rootfs.tiny_inputs() if name == "tiny" else rootfs.debian_inputs(rootfs.DEBIAN_FILES)
+    return rootfs.tiny_inputs() if name == "tiny" else rootfs.debian_inputs(DEBIAN_FILES)
 
 
 def container_image(name: str) -> str:
@@ -197,7 +204,7 @@ def _make_debian(archive: Path) -> None:
             bar.set_postfix_str(doing, refresh=False)
             bar.update(round(part * 100) - bar.n)
 
-        rootfs.make_debian(archive, rootfs.DEBIAN_FILES, show)
+        rootfs.make_debian(archive, DEBIAN_FILES, show)
 
 
 def _make_disk(archive: Path, folder: Path) -> None:

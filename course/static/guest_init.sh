@@ -1,0 +1,27 @@
+#!/bin/sh
+# The first program of the guest `tiny`: it makes the system usable and becomes the agent.
+# The kernel hands on, as variables, words of its command line that it does not know: DRIVERS.
+
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t cgroup2 cgroup /sys/fs/cgroup
+read -r INIT_UPTIME _ </proc/uptime
+export INIT_UPTIME HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+for driver in virtio $DRIVERS; do
+    for module in /lib/modules/"$driver"/*; do # the names begin with numbers: what others need, first
+        insmod "$module"
+    done
+done
+unset DRIVERS
+
+echo tiny >/proc/sys/kernel/hostname
+ip link set lo up
+case $ADDRESS in ?*)
+    ip address add "$ADDRESS" dev eth0
+    ip link set eth0 up
+    ;;
+esac
+unset ADDRESS
+exec /sbin/two-boxes-agent
