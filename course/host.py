@@ -7,6 +7,8 @@ import platform
 from functools import cache
 from pathlib import Path
 
+_noted: set[str] = set()
+
 
 @cache
 def facts() -> dict[str, str | int]:
@@ -34,6 +36,16 @@ def cgroup_version() -> int:
     """
     controllers = Path("/sys/fs/cgroup/cgroup.controllers")
     return 2 if controllers.exists() and "memory" in controllers.read_text() else 1
+
+
+def note_emulation() -> None:
+    """From now on ``tier`` says that a VM of this process runs on a processor that is a program."""
+    _noted.add("emulated")
+
+
+def tier() -> str:
+    """How true to the hardware this process's boxes are: "live", or "emulated" once noted."""
+    return "emulated" if "emulated" in _noted else "live"
 
 
 def available_memory() -> int:

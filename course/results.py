@@ -32,7 +32,6 @@ def measure(
     budget: float | None = None,
     seed: int = 0,
     into: str | Path | None = None,
-    tier: str = "live",
 ) -> pd.DataFrame:
     """Time every arm once a round, in shuffled order; return one row a trial, in seconds.
 
@@ -47,23 +46,23 @@ def measure(
         for trial in trials.run(arms, rounds, warmup=warmup, budget=budget, seed=seed):
             rows.append(_row(trial))
             if into is not None:
-                columns = _append(Path(into), rows, columns, tier)
+                columns = _append(Path(into), rows, columns)
     except KeyboardInterrupt:
         if not rows:
             raise
         interrupted = True
-    frame = table(rows, tier)
+    frame = table(rows)
     frame.attrs["interrupted"] = interrupted
     if into is not None:
         write(frame, into)
     return frame
 
 
-def table(rows: list[dict[str, object]], tier: str = "live") -> pd.DataFrame:
+def table(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Rows as a table, with this machine, the tier and the date in ``attrs``."""
     frame = pd.DataFrame(rows)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    frame.attrs = {"machine": host.facts(), "tier": tier, "date": now}
+    frame.attrs = {"machine": host.facts(), "tier": host.tier(), "date": now}
     return frame
 
 
@@ -157,10 +156,10 @@ def _row(trial: Trial) -> dict[str, object]:
     return row | {PHASE + name: seconds for name, seconds in phases.items()}
 
 
-def _append(path: Path, rows: list[dict], columns: list[str], tier: str) -> list[str]:
+def _append(path: Path, rows: list[dict], columns: list[str]) -> list[str]:
     """Write the last row as one more line, or all again when it brings a new phase."""
     if not rows[-1].keys() <= set(columns):
-        frame = table(rows, tier)
+        frame = table(rows)
         write(frame, path)
         return list(frame)
     with path.open("a", newline="") as file:

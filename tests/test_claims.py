@@ -40,7 +40,9 @@ def data(claim: Claim, value: float, spread: float = 0.0) -> pd.DataFrame:
             rows.append({"arm": claim.arm, "round": number, claim.column: found})
         if claim.baseline:
             rows.append({"arm": claim.baseline, "round": number, claim.column: 1.0})
-    return results.table([row | claim.where for row in rows])
+    frame = results.table([row | claim.where for row in rows])
+    frame.attrs["tier"] = "live"
+    return frame
 
 
 def beyond(claim: Claim, threshold: float, towards: bool) -> float:

@@ -26,7 +26,7 @@ def trials(rounds: int = 10) -> pd.DataFrame:
         for arm, median in MEDIANS.items()
         for seconds in [median * float(generator.lognormal(sigma=0.1))]
     ]
-    return results.table(rows, "emulated")
+    return results.table(rows)
 
 
 def race() -> Figure:

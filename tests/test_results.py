@@ -22,8 +22,17 @@ def test_measure_gives_one_row_a_trial_with_the_machine() -> None:
     assert len(frame) == 8
     assert list(frame)[:5] == ["arm", "round", "order", "started", "seconds"]
     assert frame.attrs["machine"] == host.facts()
-    assert frame.attrs["tier"] == "live"
+    assert frame.attrs["tier"] == host.tier()
     assert frame.attrs["interrupted"] is False
+
+
+def test_results_say_when_a_vm_was_emulated(monkeypatch) -> None:
+    monkeypatch.setattr(host, "_noted", set())
+    assert results.measure(ARMS, rounds=1).attrs["tier"] == "live"
+    host.note_emulation()
+    frame = results.measure(ARMS, rounds=1)
+    assert frame.attrs["tier"] == "emulated"
+    assert "VMs emulated" in results.provenance(frame)
 
 
 def test_phases_are_columns_and_empty_where_an_arm_has_none() -> None:
