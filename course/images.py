@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
@@ -16,24 +14,17 @@ from docker import APIClient
 from docker.errors import APIError, ImageNotFound
 from tqdm.auto import tqdm
 
-from course import guest, programs, rootfs, store
+from course import disks, guest, programs, rootfs, store
 from course.engine import engine, engine_errors
-from course.errors import BuildFailed, EngineError, ImageMissing
+from course.errors import EngineError, ImageMissing
 from course.kernel import RECIPE, kernel, unpacked
 
 LABEL = "two-boxes.image"  # not `two-boxes`: containers inherit the labels of their image
 DIGEST = "two-boxes.digest"
 NAMES = ("tiny", "debian")
 DEBIAN_FILES = rootfs.DEBIAN_FILES | guest.debian_files()
-DISK_SIZE = 2 * 2**30  # bytes that the guest sees; the file holds what was written only
-DISK_UUID = "7b0c4dbe-2b0e-4d0a-9a52-0123456789ab"  # a random one would change the bytes
-# `tar` and `mkfs.ext4` ($0) run in one shell so that fakeroot's idea of the owners lasts for both.
-FILL = f"""
-tar -x -f "$1" -C "$2" &&
-"$0" -q -d "$2" -U {DISK_UUID} -E hash_seed={DISK_UUID},lazy_itable_init=0 "$3"
-"""
 # What decides the bytes of each part, besides the root filesystem it is made from.
-RECIPES = {"root": "", "boot": RECIPE + guest.initramfs_inputs(), "disk": f"{FILL} {DISK_SIZE}"}
+RECIPES = {"root": "", "boot": RECIPE + guest.initramfs_inputs(), "disk": disks.RECIPE}
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,7 @@ class Image:
     @cached_property
     def disk(self) -> Path:
         """A qcow2 disk with one ext4 filesystem and no partitions; use it as a backing file."""
-        return self._part("disk", lambda new: _make_disk(self.archive, new)) / "disk.qcow2"
+        return self._part("disk", lambda new: disks.make(self.archive, new)) / "disk.qcow2"
 
     @cached_property
     def kernel(self) -> Path:
@@ -205,39 +196,3 @@ def _make_debian(archive: Path) -> None:
             bar.update(round(part * 100) - bar.n)
 
         rootfs.make_debian(archive, DEBIAN_FILES, show)
-
-
-def _make_disk(archive: Path, folder: Path) -> None:
-    """Without root, mount or loop device: fakeroot remembers who owns what."""
-    raw, files, commands = folder / "disk.raw", folder / "files", folder / "commands"
-    files.mkdir()
-    with raw.open("wb") as disk:
-        disk.truncate(DISK_SIZE)
-    mkfs, image_tool = programs.require("mkfs.ext4"), programs.require("qemu-img")
-    as_root = [programs.require("fakeroot")] if os.geteuid() else []
-    _run(*as_root, "sh", "-c", FILL, mkfs, archive, files, raw)
-    commands.write_text("\n".join(_dated(archive)))
-    _run(mkfs.with_name("debugfs"), "-w", "-f", commands, raw)
-    _run(image_tool, "convert", "-O", "qcow2", raw, folder / "disk.qcow2")
-    shutil.rmtree(files)
-    raw.unlink()
-    commands.unlink()
-
-
-def _dated(archive: Path) -> Iterator[str]:
-    """Commands for debugfs: mkfs copies when *we* unpacked each file, which is never the same."""
-    with tarfile.open(archive) as tar:
-        names = [name.lstrip("./") for name in tar.getnames()]
-    for name in (*names, "lost+found"):
-        for field in ("atime", "ctime"):
-            yield f'set_inode_field "/{name}" {field} @{rootfs.EPOCH}'
-
-
-def _run(*command: str | Path) -> None:
-    """Run a tool that makes a filesystem. Raises DiskFull, BuildFailed."""
-    environment = os.environ | {"E2FSPROGS_FAKE_TIME": str(rootfs.EPOCH), "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        if "No space left" in done.stderr:
-            raise store.disk_full(done.stderr)
-        raise BuildFailed(f"{command[0]} to make a disk", done.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,22 +72,6 @@ def require(name: str) -> Path:
     if not found:
         raise ToolMissing(f"{name} (for {ALL[name].purpose})", "none", install_command([name]))
     return found
-
-
-def fetch(package: str, folder: Path) -> None:
-    """Download a package of the distribution and unpack it, not install it; needs no root.
-
-    Raises ToolMissing where there is no apt or it does not have the package.
-    """
-    for command in (["apt-get", "download", package], ["sh", "-c", "dpkg -x *.deb . && rm *.deb"]):
-        try:
-            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-        except FileNotFoundError as error:
-            mend = "use a machine with Debian or Ubuntu"
-            raise ToolMissing(f"apt, for the package {package}", str(error), mend) from error
-        except subprocess.CalledProcessError as error:
-            words = error.stderr.strip()
-            raise ToolMissing(f"the package {package}", words, "sudo apt-get update") from error
 
 
 def needed() -> list[str]:

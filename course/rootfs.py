@@ -15,17 +15,17 @@ import shlex
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections import deque
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
-from course import programs, store
+from course import apt, programs, store
 from course.errors import BuildFailed, CourseError
 
 Progress = Callable[[float, str], None]  # what part is done, from 0 to 1, and what is being done
 
-EPOCH = 1_735_689_600  # 2025-01-01: every file of ours says so, so equal inputs give equal bytes
 FOLDERS = ("dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "usr", "var", "var/tmp")
 SHARED = ("tmp", "var/tmp")  # everybody may write here, and remove only what is theirs
 COMMANDS = ("bin", "sbin")
@@ -54,6 +54,8 @@ OPTIONS = (
     "--verbose",
     "--variant=minbase",
     "--skip=output/dev",  # a container and a kernel each make their own
+    # A backup that nobody may read, so neither could an ordinary user who makes a disk of it.
+    '--customize-hook=rm "$1/etc/shadow-"',
     '--aptopt=Acquire::Languages "none"',
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/info/*",
@@ -72,8 +74,12 @@ def busybox() -> Path:
     installed = programs.find("busybox")
     if installed or not shutil.which("apt-get"):
         return installed or programs.require("busybox")
-    fetch = partial(programs.fetch, "busybox-static")
-    return next(store.built("busybox", {}, fetch).rglob("bin/busybox"))
+    return next(store.built("busybox", {}, _fetch_busybox).rglob("bin/busybox"))
+
+
+def _fetch_busybox(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        apt.fetch("busybox-static", folder, Path(work))
 
 
 def tiny_inputs() -> dict[str, str]:
@@ -112,7 +118,7 @@ def make_debian(archive: Path, files: dict[str, str], progress: Progress) -> Non
 
 
 def _run(command: list[str], progress: Progress) -> None:
-    environment = os.environ | {"SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C.UTF-8"}
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(store.EPOCH), "LC_ALL": "C.UTF-8"}
     said: deque[str] = deque(maxlen=20)
     done = 0
     with subprocess.Popen(
@@ -207,7 +213,7 @@ def pack(folders: tuple[str, ...], links: dict[str, str], files: dict[str, bytes
 
 def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    member.type, member.mode, member.mtime = kind, mode, EPOCH
+    member.type, member.mode, member.mtime = kind, mode, store.EPOCH
     member.uname = member.gname = "root"
     return member
 
