@@ -18,18 +18,22 @@ from pathlib import Path
 from course.questions import Question
 
 STATIC = Path(__file__).parent / "static"
-SYMBOLS = {"good": "✓", "open": "◐", "bad": "✗", "quiet": "–"}
+SYMBOLS = {"good": "✓", "open": "◐", "bad": "✗", "quiet": ""}
 
 
 @dataclass(frozen=True)
 class Tone:
-    """A word in a table that is good, open, bad or quiet: said by symbol and word, then colour."""
+    """A word in a table that is good, open, bad or quiet: said by symbol and word, then colour.
+
+    ``share``: how much of something is done, 0 to 1, drawn as a bar below the word.
+    """
 
     word: str
     tone: str = "quiet"
+    share: float | None = None
 
     def __str__(self) -> str:
-        return f"{SYMBOLS[self.tone]} {self.word}".strip()
+        return f"{SYMBOLS[self.tone]} {self.word}".strip() if self.word else "–"
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,11 @@ def _cell(value: Cell) -> str:
     if isinstance(value, Page):
         return value.html or inline(value.text)
     if isinstance(value, Tone):
-        return tag("span", inline(value), _class=f"tone {value.tone}")
+        word = tag("span", inline(value), _class=f"tone {value.tone}")
+        if value.share is None:
+            return word
+        bar = tag("span", "", style=f"width: {value.share:.0%}")
+        return word + tag("span", bar, _class=f"bar {value.tone}", aria_hidden="true")
     return inline(_plain(value))
 
 

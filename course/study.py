@@ -178,4 +178,4 @@ def _share(done: int, total: int) -> Tone:
     if not total:
         return Tone("")
     tone = "good" if done == total else "open" if done else "quiet"
-    return Tone(f"{done} of {total}", tone)
+    return Tone(f"{done} of {total}", tone, done / total)

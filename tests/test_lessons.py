@@ -217,3 +217,19 @@ def test_a_stored_notebook_names_its_machine_and_no_home(tmp_path: Path) -> None
     assert notebook.cells[0].outputs[0].text == "~/here\n"
     assert notebook.cells[0].metadata == {"tags": ["x"]}
     assert notebooks.faults(notebook) == []
+
+
+@pytest.mark.notebook
+def test_a_stored_notebook_shows_a_quiz_to_whoever_cannot_run_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(FIXTURES))
+    path = tmp_path / "quiz.ipynb"
+    cells = [nbformat.v4.new_code_cell("from opened import open_fixture\nopen_fixture().quiz()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    (output,) = notebooks.run(path).cells[0].outputs
+    assert set(output.data) == {"text/html", "text/plain"}, "a widget dies with its kernel"
+    for page in output.data.values():
+        assert "The C library" in page
+        assert "Run this cell to answer." in page
+        assert "uname" not in page, "feedback gives the answer away"

@@ -11,7 +11,7 @@ export default {
     words.setAttribute("role", "status");
     const button = element("button", { type: "button" });
     button.addEventListener("click", () => model.send({ hint: true }));
-    const card = element("section", { className: "check" }, words, button);
+    const card = element("div", { className: "check", role: "group" }, words, button);
     card.setAttribute("aria-label", `Check: ${model.get("task")}`);
     const update = () => {
       const { outcome, heading, description, observed, hints, hints_left: left } = model.get("finding");

@@ -42,25 +42,32 @@ class Lab:
 
     def open(self, page: Page, name: str) -> Page:
         """Show a notebook and wait until its kernel can be spoken to."""
-        page.goto(f"{self.address}/lab/tree/{name}?token={self.token}")
+        page.goto(f"{self.address}/lab/tree/{name}?reset&token={self.token}")
         expect(page.get_by_text(READY).first).to_be_visible(timeout=PATIENCE * 1000)
         return page
 
-    def theme(self, page: Page, name: str) -> None:
-        """Set the theme, as the settings editor would."""
-        where = f"{self.address}/lab/api/settings/@jupyterlab/apputils-extension:themes"
-        said = page.request.put(
-            f"{where}?token={self.token}",
-            data={"raw": f'{{"theme": "{name}"}}'},
-            headers={"Authorization": f"token {self.token}"},
-        )
-        assert said.ok, said.text()
+    def end_kernels(self, page: Page) -> None:
+        """What happens overnight: every kernel is gone."""
+        for session in page.request.get(f"{self.address}/api/sessions?token={self.token}").json():
+            gone = f"{self.address}/api/sessions/{session['id']}"
+            assert page.request.delete(gone, headers=self.headers).ok
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"token {self.token}"}
 
 
 def run_all(page: Page) -> None:
     """Run every cell, as a person does from the menu."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def set_theme(page: Page, name: str) -> None:
+    """Change the theme, as a person does from the menu."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item", has_text=name).first.click()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from course import paths
 from course.lessons import Lesson
 from course.progress import Progress
 from course.study import Study
@@ -12,6 +13,6 @@ HERE = Path(__file__).parent
 LESSON = Lesson("99_fixture", "A fixture", HERE / "99_fixture", HERE)
 
 
-def open_fixture() -> Study:
-    """What ``open_lesson`` does, for a lesson that is not in the course."""
-    return Study(LESSON, Progress())
+def open_fixture(learner: str = "progress") -> Study:
+    """What ``open_lesson`` does, for a lesson that is not in the course and any learner."""
+    return Study(LESSON, Progress(paths.data_dir() / f"{learner}.sqlite"))
