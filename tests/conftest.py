@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def nothing_left() -> Iterator[None]:
     while left_behind() and time.monotonic() < deadline:
         time.sleep(0.05)  # a killed process needs a moment to be gone
     assert left_behind() == []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time went: seconds for each file of tests and each notebook."""
+    seconds: Counter[str] = Counter()
+    for report in (one for many in terminalreporter.stats.values() for one in many):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    terminalreporter.section("seconds")
+    for file, taken in seconds.most_common():
+        terminalreporter.line(f"{taken:8.1f}  {file}")
 
 
 def _in_engine() -> list[str]:
