@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import threading
 import time
@@ -17,9 +18,9 @@ from hypothesis import strategies as st
 
 from course.checks import Outcome
 
-PARTS = ("counters", "devices", "emulator", "guests", "hypervisor", "kvm", "user_mode")
-counters, devices, emulator, guests, hypervisor, kvm, user_mode = (
-    import_module(f"course.lessons.03_hypervisors.{name}") for name in PARTS
+PARTS = "counters devices emulator guests hypervisor kvm native user_mode"
+counters, devices, emulator, guests, hypervisor, kvm, native, user_mode = (
+    import_module(f"course.lessons.03_hypervisors.{name}") for name in PARTS.split()
 )
 Bus, Serial = devices.Bus, devices.Serial
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -27,6 +28,7 @@ FOLDER = Path(hypervisor.__file__).parent
 
 LACK = kvm.KVM.run()
 on_kvm = pytest.mark.skipif(not LACK, reason=f"KVM cannot be used here: {LACK.observed}")
+on_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="a processor of another kind")
 KVM_GET_REGS = 0x8090AE81
 
 
@@ -84,6 +86,32 @@ def test_a_device_answers_the_guest() -> None:
     serial, dice = Serial(), devices.Dice()
     emulator.emulate(guests.code(guests.ROLL), Bus({0x3F8: serial, 0x40: dice}))
     assert serial.text in "123456"
+
+
+def test_the_long_guest_has_as_many_instructions_as_the_notebook_says() -> None:
+    count, instructions = guests.code(guests.COUNT), 1 + 15 * (2 + 65_535 + 2) + 1
+    assert emulator.emulate(count, Bus(), limit=instructions) == "halted"
+    assert emulator.emulate(count, Bus(), limit=instructions - 1) == "interrupted"
+
+
+# The bare processor
+
+
+@on_x86
+def test_popf_in_user_mode_neither_works_nor_traps() -> None:
+    assert native.run(guests.code(guests.FLAGS)) & 0x200
+
+
+@on_x86
+def test_bytes_run_bare_leave_what_they_leave_in_the_toy() -> None:
+    toy = ran("b0 0f 04 ff 40 f4")
+    assert native.run(bytes.fromhex("b0 0f 04 ff ff c0 c3")) == toy.word[0]  # 40 is no inc here
+
+
+def test_another_processor_is_not_given_x86_code(monkeypatch) -> None:
+    monkeypatch.setattr(native.platform, "machine", lambda: "aarch64")
+    with pytest.raises(OSError, match="aarch64"):
+        native.run(b"\xc3")
 
 
 # The hypervisor
@@ -202,6 +230,15 @@ def test_in_user_mode_only_the_sensitive_instructions_leave_the_processor() -> N
     assert quiet["ending"] == talking["ending"] == "shut down"  # hlt is not for user mode
     assert quiet["emulated"] <= 2
     assert talking["exits"] - quiet["exits"] >= 1000
+
+
+@pytest.mark.vm
+@on_kvm
+def test_the_guests_memory_is_ours() -> None:
+    with hypervisor.machine(guests.code(guests.STORE)) as guest:
+        assert guest.memory[0x2000] == 0
+        hypervisor.serve(guest, Bus())
+        assert guest.memory[0x2000] == 42
 
 
 # What is said where KVM cannot be used

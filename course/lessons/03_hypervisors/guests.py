@@ -1,7 +1,7 @@
 """The guests of this lesson: a few bytes of machine code each, beside what they say.
 
 Every opcode is in Intel's Software Developer's Manual, volume 2. Those of COUNT, TALK and
-HUSH mean the same in real mode and in 64-bit mode.
+HUSH mean the same in real mode and in 64-bit mode. FLAGS is no guest: it is for a bare processor.
 """
 
 from __future__ import annotations
@@ -52,6 +52,22 @@ b5 03       mov ch, 0x03
 04 00       add al, 0       as long as the out of TALK, and nobody hears it
 e2 fc       loop -4
 f4          hlt
+"""
+
+
+STORE = """
+b0 2a       mov al, 42
+a2 00 20    mov [0x2000], al
+f4          hlt
+"""
+
+FLAGS = """
+9c                          pushf              all flags, onto the stack
+48 81 24 24 ff fd ff ff     and [rsp], ~0x200  clear the interrupt flag there
+9d                          popf               and put them back
+9c                          pushf
+58                          pop rax            what they are now
+c3                          ret
 """
 
 
