@@ -6,7 +6,6 @@ import platform
 from ctypes import CFUNCTYPE, addressof, c_char, c_ulong
 from mmap import PROT_EXEC, PROT_READ, PROT_WRITE, mmap
 
-
 CLEAR = bytes.fromhex("31 c0 31 c9 31 d2")  # xor of eax, ecx and edx with themselves
 
 
