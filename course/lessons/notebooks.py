@@ -69,6 +69,8 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_bar(output)]
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = {kind: _kept(part) for kind, part in _shown(output.data).items()}
@@ -151,9 +153,15 @@ def _prose(markdown: str) -> str:
     return "\n".join(line for line in lines if not re.match(r"\s*(#|[-*+>|!]|\d+\.)", line))
 
 
+def _is_bar(output: NotebookNode) -> bool:
+    """A widget without a page of its own: a progress bar, which means nothing afterwards."""
+    data = output.get("data", {})
+    return WIDGET in data and "text/html" not in data
+
+
 def _shown(data: dict) -> dict:
     """A widget lives as long as its kernel; what is stored in its place is its page."""
-    return {kind: part for kind, part in data.items() if kind != WIDGET or len(data) == 1}
+    return {kind: part for kind, part in data.items() if kind != WIDGET}
 
 
 def _kept(part: object) -> object:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from docker.models.images import Image
 
-from course.drawing import COLOURS, Figure, beside, paper, styled
+from course.drawing import COLOURS, GREY, Figure, beside, paper, styled
 from course.units import size
 
 WHITEOUT = ".wh."  # OCI image specification, "Image Layer Filesystem Changeset", Whiteouts
@@ -66,10 +66,11 @@ def draw(image: Image) -> Figure:
     canvas, axes = paper(len(found), title, f"the layers of {image.tags[0]}, in this engine", 0.7)
     for place, layer in enumerate(found):
         axes.barh(place + 0.16, layer.size / MEBIBYTE, height=0.3, color=COLOURS["container"])
-        axes.text(0, place - 0.22, layer.instruction[:90], va="center", family="monospace", size=8)
-        names = ", ".join(sorted(layer.files)[:3]) + (" …" if len(layer.files) > 3 else "")
+        axes.text(0, place - 0.22, layer.instruction[:64], va="center", family="monospace", size=8)
+        names = ", ".join(sorted(layer.files)[:2]) + (" …" if len(layer.files) > 2 else "")
         beside(axes, place + 0.16, size(layer.size))
-        axes.text(layer.size / MEBIBYTE, place + 0.16, f" {names}"[:48], va="center", size=8)
+        right = {"ha": "right", "transform": axes.get_yaxis_transform()}
+        axes.text(1, place - 0.22, names[:40], va="center", size=8, color=GREY, **right)
     axes.set_yticks([])
     axes.set_xlabel("MiB that the files of the layer take")
     words = [f"{layer.instruction}: {size(layer.size)}" for layer in found]
