@@ -43,7 +43,9 @@ def plan(tests: bool = False) -> list[Step]:
 
     ``tests``: also what only the tests need.
     """
-    return [*_packages(tests), *_engine(), *_images()]
+    steps = [*_packages(tests), *_engine()]
+    # What was just installed may need forms of the image that nobody could use before.
+    return [*steps, *_images(anew=any(step.do for step in steps))]
 
 
 def apply(steps: list[Step], echo: Echo) -> list[Step]:
@@ -146,9 +148,9 @@ def _start_engine() -> None:
     daemon.start(_root())
 
 
-def _images() -> Iterator[Step]:
+def _images(anew: bool) -> Iterator[Step]:
     try:
-        ready = images.is_ready("tiny")
+        ready = images.is_ready("tiny") and not anew
     except ToolMissing:
         ready = False  # a step before this one installs it
     except ImageDamaged as error:
