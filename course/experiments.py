@@ -115,19 +115,16 @@ def race_data(frame: pd.DataFrame) -> dict[str, object]:
 
 
 def race_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """A race as rows for a terminal: with units, the ratio to the baseline, and a bar."""
-    baseline = BASELINE if BASELINE in set(frame["arm"]) else None
-    table = stats.summary(frame, baseline)
-    rows = []
-    for _, arm in table.iterrows():
-        row = {"arm": arm.arm, "n": arm.n, "median": seconds(arm["median"])}
-        row["95% interval"] = f"{seconds(arm.low)} to {seconds(arm.high)}"
-        if baseline:
-            ends = f"[{number(arm.ratio_low)}, {number(arm.ratio_high)}]"
-            row[f"times {baseline}"] = f"{number(arm.ratio)} {ends}"
-        row["share of the slowest"] = _bar(arm["median"] / table["median"].max())
-        rows.append(row)
-    return rows
+    """A race as rows for a terminal: with units, the ratio to the baseline, and a bar.
+
+    What this machine could not run has a row too, which says so.
+    """
+    ran = set(frame["arm"])
+    table = stats.summary(frame, BASELINE if BASELINE in ran else None)
+    rows = [_race_row(arm, table["median"].max()) for _, arm in table.iterrows()]
+    absent = [arm for arm in (*BOXES, BASELINE) if arm not in ran]
+    empty = dict.fromkeys(rows[0], "")
+    return rows + [empty | {"arm": arm, "median": "not here: course doctor"} for arm in absent]
 
 
 def costs(rounds: int = 3, boxes: Mapping[str, Make] = BOXES) -> pd.DataFrame:
@@ -199,5 +196,10 @@ def _inside(box: Box, command: str) -> dict[str, float]:
     return {"inside": ended - began}
 
 
-def _bar(share: float, width: int = 30) -> str:
-    return "█" * round(share * width) or "▏"
+def _race_row(arm: pd.Series, slowest: float) -> dict[str, object]:
+    row = {"arm": arm.arm, "n": arm.n, "median": seconds(arm["median"])}
+    row["95% interval"] = f"{seconds(arm.low)} to {seconds(arm.high)}"
+    if "ratio" in arm:
+        ends = f"[{number(arm.ratio_low)}, {number(arm.ratio_high)}]"
+        row[f"times {BASELINE}"] = f"{number(arm.ratio)} {ends}"
+    return row | {"share of the slowest": "█" * round(30 * arm["median"] / slowest) or "▏"}

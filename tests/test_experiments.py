@@ -80,10 +80,12 @@ def test_a_race_in_the_terminal_has_units_intervals_and_bars() -> None:
         for number in range(1, 11)
         for arm, seconds in {"process": 0.001, "docker run": 0.3, "vm booted": 1.5}.items()
     ]
-    quick, docker, slow = experiments.race_rows(results.table(rows))
+    quick, docker, slow, *absent = experiments.race_rows(results.table(rows))
     assert quick["median"] == "1.0 ms"
     assert slow["95% interval"] == "1.5 s to 1.5 s"
     assert docker["times docker run"] == "1.0 [1.0, 1.0]"
+    assert {row["arm"] for row in absent} == {"sandbox", "container", "vm resumed"}
+    assert all("course doctor" in row["median"] for row in absent)
     assert len(slow["share of the slowest"]) == 5 * len(docker["share of the slowest"])
 
 
