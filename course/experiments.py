@@ -38,7 +38,7 @@ BOXES: dict[str, Make] = {
     "vm booted": partial(VirtualMachine, resume=False),
 }
 BASELINE = "docker run"
-CROWDS = {"process": 20, "sandbox": 20, "container": 20, "vm resumed": 10}
+CROWDS = {"process": 12, "sandbox": 12, "container": 12, "vm resumed": 8}
 SPARE = 0.25  # the share of the machine's memory that a crowd of boxes leaves alone
 
 # Each runs for about a twentieth of a second on a bare processor, and says nothing.
@@ -49,6 +49,7 @@ WORK = {
     "processes": "for i in $(seq 60); do /bin/busybox true; done",
     "disk": "dd if=/dev/zero of=work bs=1M count=8 conv=fsync 2>/dev/null; rm work",
 }
+IDLE = "sleep 3600 >/dev/null 2>&1 </dev/null &"  # so that there is a program in every box
 CLOCK = "echo | ts %.s"  # seconds, to the microsecond, by the box's own clock
 
 
@@ -155,6 +156,17 @@ def speed(
     return frame.assign(seconds=inside)
 
 
+def density(crowds: Mapping[str, int] = CROWDS) -> pd.DataFrame:
+    """What a crowd of each kind of box costs together: columns arm, boxes, memory, seconds."""
+    able = {arm: most for arm, most in crowds.items() if can_run(BOXES[arm])}
+    rows = [
+        {"arm": arm, **row}
+        for arm, most in able.items()
+        for row in crowd(BOXES[arm], most, every=1)
+    ]
+    return results.table(rows)
+
+
 def crowd(
     make: Make, most: int, every: int = 5, spare: float = SPARE
 ) -> Iterator[dict[str, float]]:
@@ -171,7 +183,7 @@ def crowd(
         while len(boxes) < most and host.available_memory() > limit:
             began = time.perf_counter()
             boxes.append(stack.enter_context(make()))
-            boxes[-1].exec("true")
+            boxes[-1].exec(IDLE)
             starts.append(time.perf_counter() - began)
             if len(boxes) % every == 0:
                 memory = sum(box.usage().memory for box in boxes)
@@ -185,7 +197,7 @@ def clocked(command: str) -> str:
 
 def _cost(make: Make) -> dict[str, int]:
     with make() as box:
-        box.exec("sleep 60 >/dev/null 2>&1 </dev/null &")
+        box.exec(IDLE)
         usage = box.usage()
         return {"memory": usage.memory, "disk": usage.disk}
 
