@@ -124,7 +124,7 @@ def claims(as_json: bool) -> None:
 @as_json
 def progress(as_json: bool) -> None:
     """Your way through the course: lessons, questions, labs."""
-    from course.study import course_progress
+    from course.overview import course_progress
 
     found = course_progress()
     show(found, [_progress_row(row) for row in found], as_json)

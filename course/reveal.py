@@ -11,6 +11,7 @@ from course import markup
 from course.markup import Page, inline, tag
 from course.questions import Predict, number
 
+FAR = 1e9  # times: what lies further apart is said, not drawn
 HEIGHT, MIDDLE, EDGE = 72, 34, 24  # of a picture: its height, its line, what is left beside it
 
 
@@ -76,11 +77,14 @@ class Reveal:
         return Page(tag("section", title + body, _class="reveal"), "\n".join(lines))
 
     def picture(self, width: int = 520) -> str:
-        """The guess on a line whose middle is the measurement; empty where there is no ratio.
+        """The guess on a line whose middle is the measurement; empty where no line can hold both.
 
         ``width``: in units of SVG, in which letters are 12 high.
         """
-        if self.guess is None or min(self.guess, self.value, self.low) <= 0:
+        numbers = [self.value, self.low, self.high, math.nan if self.guess is None else self.guess]
+        smallest, largest = min(numbers), max(numbers)
+        drawable = all(map(math.isfinite, numbers)) and smallest > 0 and largest < FAR * smallest
+        if not drawable:
             return ""
         ratio = self.guess / self.value
         furthest = max(ratio, 1 / ratio, self.high / self.value, self.value / self.low)

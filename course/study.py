@@ -17,10 +17,9 @@ from functools import cached_property
 
 import __main__
 from course import markup, quiz
-from course.checks import Outcome
-from course.lessons import Lesson, labs, lessons, unknown
+from course.lessons import Lesson, labs, unknown
 from course.lessons import lesson as lesson_named
-from course.markup import Page, Tone
+from course.markup import Page
 from course.progress import Progress
 from course.questions import Mark, Predict, Question, Verdict
 from course.reveal import Reveal, together
@@ -32,29 +31,6 @@ def open_lesson(slug: str) -> Study:
     study = Study(lesson_named(slug), Progress())
     study.progress.record(slug, "opened")
     return study
-
-
-def course_map() -> Page:
-    """The whole course: each lesson's notebook, quiz and lab, and the time it took so far."""
-    columns = ("Lesson", "Notebook", "Quiz", "Lab", "Minutes")
-    rows = [
-        (
-            f"{row['slug'][:2]} {row['title']}",
-            Tone("opened", "good") if row["opened"] else Tone(""),
-            _share(row["quiz_right"], row["quiz_total"]),
-            _share(row["lab_passed"], row["lab_total"]),
-            round(row["seconds"] / 60) or Tone(""),
-        )
-        for row in course_progress()
-    ]
-    return markup.table("Your way through the course", columns, rows)
-
-
-def course_progress(progress: Progress | None = None) -> list[dict[str, object]]:
-    """One row a lesson: slug, title, opened, quiz_right and quiz_total (questions), lab_passed and
-    lab_total (tasks), seconds."""
-    kept = progress or Progress()
-    return [_lesson_progress(lesson, kept) for lesson in lessons()]
 
 
 class Study:
@@ -155,27 +131,3 @@ class Study:
         if mark.verdict is not Verdict.UNREADABLE:
             self.progress.record(slug, kind, question.id, mark.verdict, {"answer": answer})
         return mark
-
-
-def _lesson_progress(lesson: Lesson, progress: Progress) -> dict[str, object]:
-    asked = quiz.load(lesson.quiz) if lesson.quiz.exists() else {}
-    questions = {name for name, question in asked.items() if question.kind != "predict"}
-    right = progress.succeeded(lesson.slug, "answered", Verdict.RIGHT)
-    tasks = labs.task_names(lesson)
-    return {
-        "slug": lesson.slug,
-        "title": lesson.title,
-        "opened": bool(progress.events(lesson.slug, "opened")),
-        "quiz_right": len(right & questions),
-        "quiz_total": len(questions),
-        "lab_passed": len(progress.succeeded(lesson.slug, "checked", Outcome.PASSED) & tasks),
-        "lab_total": len(tasks),
-        "seconds": progress.seconds(lesson.slug),
-    }
-
-
-def _share(done: int, total: int) -> Tone:
-    if not total:
-        return Tone("")
-    tone = "good" if done == total else "open" if done else "quiet"
-    return Tone(f"{done} of {total}", tone, done / total)

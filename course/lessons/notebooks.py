@@ -106,8 +106,8 @@ def seen(notebook: NotebookNode) -> list[str]:
 
 
 def title(notebook: NotebookNode) -> str:
-    """The first heading."""
-    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+    """The first heading, without the lesson's number."""
+    return re.sub(r"^# (\d\d · )?", "", notebook.cells[0].source.splitlines()[0])
 
 
 def stored(lesson: Lesson) -> list[Path]:

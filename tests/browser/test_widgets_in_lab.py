@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ARTIFACTS, Lab, run_all, set_theme
 from playwright.sync_api import Browser, Locator, Page, expect
+from real_lab import ARTIFACTS, Lab, run_all, set_theme
 
 from course.progress import Progress
 

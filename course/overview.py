@@ -1,0 +1,106 @@
+"""The whole at a glance: this machine, the way through the course, the ledger of claims.
+
+from course import course_map, machine_report, claims_ledger
+"""
+
+from __future__ import annotations
+
+from course import claims, doctor, markup, quiz
+from course.checks import Outcome
+from course.claims import Verdict as Judged
+from course.lessons import Lesson, labs, lessons
+from course.markup import Page, Tone
+from course.progress import Progress
+from course.questions import Verdict
+
+FINDINGS = {
+    Outcome.PASSED: "good",
+    Outcome.FAILED: "bad",
+    Outcome.NOT_ATTEMPTED: "quiet",
+    Outcome.BROKEN: "open",
+}
+JUDGED = {
+    Judged.SUPPORTED: "good",
+    Judged.DEPENDS: "open",
+    Judged.REFUTED: "bad",
+    Judged.NOT_MEASURED: "quiet",
+}
+
+
+def machine_report() -> Page:
+    """What this machine can do, and the command that mends each lack."""
+    columns = ("What", "State", "Found", "What mends it")
+    rows = [
+        (row.name, Tone(_word(row.finding), FINDINGS[row.finding]), row.value, row.mend)
+        for row in doctor.diagnose().findings
+    ]
+    width = 4 if any(row[-1] for row in rows) else 3  # nothing to mend, no column for it
+    return markup.table("What this machine can do", columns[:width], [row[:width] for row in rows])
+
+
+def claims_ledger() -> Page:
+    """Every claim of the course, judged by what was measured on this machine."""
+    columns = ("Claim", "Lesson", "Estimate", "Verdict", "Tier")
+    rows = [
+        (
+            found.claim.sentence,
+            found.claim.lesson[:2],
+            found.words,
+            Tone(str(found.verdict), JUDGED[found.verdict]),
+            found.tier,
+        )
+        for found in claims.ledger()
+    ]
+    return markup.table("The claims, judged by evidence", columns, rows)
+
+
+def course_map() -> Page:
+    """Each lesson's notebook, quiz and lab, what of it is done, and the time it took so far."""
+    columns = ("Lesson", "Notebook", "Quiz", "Lab", "Minutes")
+    rows = [
+        (
+            f"{row['slug'][:2]} {row['title']}",
+            Tone("opened", "good") if row["opened"] else Tone(""),
+            _share(row["quiz_right"], row["quiz_total"]),
+            _share(row["lab_passed"], row["lab_total"]),
+            round(row["seconds"] / 60) or Tone(""),
+        )
+        for row in course_progress()
+    ]
+    return markup.table("Your way through the course", columns, rows)
+
+
+def course_progress(progress: Progress | None = None) -> list[dict[str, object]]:
+    """One row a lesson: slug, title, opened, quiz_right and quiz_total (questions), lab_passed and
+    lab_total (tasks), seconds.
+    """
+    kept = progress or Progress()
+    return [_lesson_progress(lesson, kept) for lesson in lessons()]
+
+
+def _lesson_progress(lesson: Lesson, progress: Progress) -> dict[str, object]:
+    asked = quiz.load(lesson.quiz) if lesson.quiz.exists() else {}
+    questions = {name for name, question in asked.items() if question.kind != "predict"}
+    right = progress.succeeded(lesson.slug, "answered", Verdict.RIGHT)
+    tasks = labs.task_names(lesson)
+    return {
+        "slug": lesson.slug,
+        "title": lesson.title,
+        "opened": bool(progress.events(lesson.slug, "opened")),
+        "quiz_right": len(right & questions),
+        "quiz_total": len(questions),
+        "lab_passed": len(progress.succeeded(lesson.slug, "checked", Outcome.PASSED) & tasks),
+        "lab_total": len(tasks),
+        "seconds": progress.seconds(lesson.slug),
+    }
+
+
+def _share(done: int, total: int) -> Tone:
+    if not total:
+        return Tone("")
+    tone = "good" if done == total else "open" if done else "quiet"
+    return Tone(f"{done} of {total}", tone, done / total)
+
+
+def _word(outcome: Outcome) -> str:
+    return {Outcome.PASSED: "fine", Outcome.FAILED: "missing"}.get(outcome, str(outcome))
