@@ -46,7 +46,7 @@ WORK = {
     "processor": "dd if=/dev/zero bs=1M count=16 2>/dev/null | sha256sum >/dev/null",
     "system calls": "dd if=/dev/zero of=/dev/null bs=1 count=100000 2>/dev/null",
     "memory": "dd if=/dev/zero of=/dev/null bs=16M count=16 2>/dev/null",
-    "processes": "for i in $(seq 60); do /bin/busybox true; done",
+    "processes": "for i in $(seq 60); do busybox true; done",
     "disk": "dd if=/dev/zero of=work bs=1M count=8 conv=fsync 2>/dev/null; rm work",
 }
 IDLE = "sleep 3600 >/dev/null 2>&1 </dev/null &"  # so that there is a program in every box

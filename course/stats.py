@@ -114,9 +114,13 @@ def summary(
 
 def warnings(frame: pd.DataFrame) -> list[str]:
     """What a careful reader should know about these trials, a sentence each; often nothing."""
-    said = []
-    for arm, trials in frame.sort_values("round").groupby("arm", sort=False)["seconds"]:
-        said += [f"{arm}: {sentence}" for sentence in _doubts(trials.to_numpy())]
+    arms = frame.sort_values("round").groupby("arm", sort=False)["seconds"]
+    rounds = int(arms.count().min())
+    said = [f"{arm}: {sentence}" for arm, trials in arms for sentence in _doubts(trials.to_numpy())]
+    if rounds < FEWEST:
+        said.insert(
+            0, f"only {rounds} rounds; an interval is their range and covers less than 95%."
+        )
     return said
 
 
@@ -124,7 +128,6 @@ def _doubts(seconds: np.ndarray) -> list[str]:
     n, middle = seconds.size, float(np.median(seconds))
     strays = np.flatnonzero(far(seconds))
     said = {
-        f"only {n} rounds; the interval is their range and covers less than 95 %.": n < FEWEST,
         f"under 5 ms ({middle * 1000:.2g} ms); the cost of the call itself is part of it.": (
             middle < SHORT
         ),

@@ -103,7 +103,7 @@ STEADY = [0.100, 0.101, 0.099, 0.1, 0.102, 0.098, 0.1, 0.101, 0.099, 0.1]
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (STEADY[:5], "covers less than 95 %"),
+        (STEADY[:5], "covers less than 95%"),
         ([value / 100 for value in STEADY], "under 5 ms"),
         ([0.1, 0.2, 0.15, 0.1, 0.2, 0.15, 0.1, 0.2, 0.15, 0.1], "noisy"),
         ([0.1 + step / 100 for step in range(10)], "drifted by"),
