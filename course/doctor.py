@@ -65,8 +65,8 @@ class Report:
 
 
 def diagnose() -> Report:
-    """Look at everything: seconds, and once a minute where a broken KVM has to be found out."""
-    rows = [_row(check) for check in (*MACHINE, *_boxes(), *ENGINE, *PROGRAMS, *IMAGES)]
+    """Look at everything: seconds; once a minute, where a broken KVM has to be found out."""
+    rows = [_row(check) for check in (*MACHINE, *_boxes(), *TOOLS, *IMAGES)]
     tiers = {"containers": container_tier(), "virtual machines": machine_tier()}
     rows += [Row(name, Outcome.PASSED, tier, "") for name, tier in tiers.items()]
     return Report(tuple(rows), tiers)
@@ -130,13 +130,6 @@ def _disk() -> Finding:
     return passed(text) if free >= ENOUGH_DISK else failed(text, mend)
 
 
-def _engine() -> Finding:
-    client = engine()
-    parts = client.version()["Components"]
-    name, version = parts[0]["Name"], parts[0]["Version"]
-    return passed(f"{name} {version}, API {client.api.api_version}")
-
-
 def _storage() -> Finding:
     return passed(engine().info()["Driver"])
 
@@ -182,12 +175,10 @@ MACHINE = (
     Check("/dev/kvm", _kvm),
     Check("accelerator that works", _explained(_accelerator)),
 )
-ENGINE = (
-    Check("container engine", _explained(_engine)),
+TOOLS = (
     Check("storage driver", _explained(_storage)),
-)
-PROGRAMS = tuple(
-    Check(name, _explained(partial(_program, name)))
-    for name in ("docker", "qemu-system-x86_64", "qemu-system-aarch64")
+    Check("docker command", _explained(partial(_program, "docker"))),
+    Check("QEMU", _explained(partial(_program, "qemu-system-x86_64"))),
+    Check("QEMU for arm64", _explained(partial(_program, "qemu-system-aarch64"))),
 )
 IMAGES = tuple(Check(f"image {name}", _explained(partial(_image, name))) for name in images.NAMES)
