@@ -118,30 +118,22 @@ def warnings(frame: pd.DataFrame) -> list[str]:
     rounds = int(arms.count().min())
     said = [f"{arm}: {sentence}" for arm, trials in arms for sentence in _doubts(trials.to_numpy())]
     if rounds < FEWEST:
-        said.insert(
-            0, f"only {rounds} rounds; an interval is their range and covers less than 95%."
-        )
+        said.append(f"only {rounds} rounds: an interval is their range, and covers less than 95%.")
     return said
 
 
 def _doubts(seconds: np.ndarray) -> list[str]:
-    n, middle = seconds.size, float(np.median(seconds))
-    strays = np.flatnonzero(far(seconds))
-    said = {
-        f"under 5 ms ({middle * 1000:.2g} ms); the cost of the call itself is part of it.": (
-            middle < SHORT
-        ),
-        "noisy; the middle half of its trials spans "
-        f"{spread(seconds):.0%} of the median. Close other programs, or add rounds.": (
-            spread(seconds) > NOISE
-        ),
-        f"drifted by {drift(seconds):+.0%} from its first third to its last.": drifts(seconds),
-        f"its first round was slow ({seconds[0]:.3g} s); a cache was cold.": (
-            0 in strays and seconds[0] > middle
-        ),
-        f"{strays.size} of {n} trials lie far from the rest. They are kept.": strays.size,
-    }
-    return [sentence for sentence, holds in said.items() if holds]
+    middle, wide = float(np.median(seconds)), float(spread(seconds))
+    strays, later = np.flatnonzero(far(seconds)), drift(seconds)
+    slow = 0 in strays and seconds[0] > middle
+    doubts = [
+        (middle < SHORT, "under 5 ms, where the cost of the call itself is part of it."),
+        (wide > NOISE, f"noisy, half of it spans {wide:.0%} of the median: add rounds."),
+        (drifts(seconds), f"drifted by {later:+.0%} from its first third to its last."),
+        (slow, f"its first round was slow ({seconds[0]:.3g} s): a cache was cold."),
+        (strays.size, f"{strays.size} of {seconds.size} lie far from the rest. They are kept."),
+    ]
+    return [sentence for holds, sentence in doubts if holds]
 
 
 def spread(samples: np.ndarray) -> np.ndarray:

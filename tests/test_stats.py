@@ -108,7 +108,7 @@ STEADY = [0.100, 0.101, 0.099, 0.1, 0.102, 0.098, 0.1, 0.101, 0.099, 0.1]
         ([0.1, 0.2, 0.15, 0.1, 0.2, 0.15, 0.1, 0.2, 0.15, 0.1], "noisy"),
         ([0.1 + step / 100 for step in range(10)], "drifted by"),
         ([0.5, *STEADY[1:]], "first round was slow"),
-        ([*STEADY[:5], 0.5, *STEADY[6:]], "1 of 10 trials lie far from the rest. They are kept"),
+        ([*STEADY[:5], 0.5, *STEADY[6:]], "1 of 10 lie far from the rest. They are kept"),
     ],
 )
 def test_a_reason_for_doubt_is_said(seconds, said) -> None:
