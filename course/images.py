@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,19 @@ class Image:
     def initrd(self) -> Path:
         """The first root filesystem of that kernel."""
         return self._part("boot", self._make_boot) / "initrd"
+
+    def boot_files(self, architecture: str) -> tuple[Path, Path]:
+        """Kernel and initramfs for a guest with that processor; of ``tiny`` only if another's."""
+        if architecture == platform.machine():
+            return self.kernel, self.initrd
+
+        def make(folder: Path) -> None:
+            busybox = guest.busybox(architecture)
+            initramfs = guest.initramfs(self.archive, kernel(architecture).modules, busybox)
+            (folder / "initrd").write_bytes(initramfs)
+
+        initrd = store.built(f"{self.name}-{architecture}", self._inputs("boot"), make) / "initrd"
+        return kernel(architecture).image, initrd
 
     @property
     def is_bootable(self) -> bool:

@@ -9,12 +9,13 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 read -r INIT_UPTIME _ </proc/uptime
 export INIT_UPTIME HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
+IFS=,
 for driver in virtio $DRIVERS; do
     for module in /lib/modules/"$driver"/*; do # the names begin with numbers: what others need, first
         insmod "$module"
     done
 done
-unset DRIVERS
+unset DRIVERS IFS
 
 echo tiny >/proc/sys/kernel/hostname
 ip link set lo up

@@ -1,0 +1,92 @@
+"""A running machine's state in files: saved once, it is what many machines begin from.
+
+The guest's memory is a file that QEMU uses in place of memory of its own. Whoever goes on from
+it maps that file privately: pages are shared until they are written, and a written page is the
+writer's own copy (mmap(2), MAP_PRIVATE). So a start loads half a megabyte, not the memory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from course import processes, programs, store
+from course.boxes.monitor import Monitor
+from course.boxes.plan import Plan, option
+
+MEMORY, STATE = "memory", "state"
+# Memory that is a shared file is left out of the state: the file is there.
+CAPABILITIES = [{"capability": name, "state": True} for name in ("events", "x-ignore-shared")]
+UNLIMITED = 2**40  # bytes a second; QEMU's default is for a network that others use too
+REST, LOOK, PATIENCE = 0.03, 0.5, 20.0  # share of a processor; seconds; seconds
+
+
+def own_memory(plan: Plan) -> str:
+    """The argument for memory that QEMU takes from the host."""
+    return option("memory-backend-ram", id="memory", size=plan.memory)
+
+
+def memory_file(plan: Plan, folder: Path, share: bool) -> str:
+    """The argument for memory that is a file: shared, or private from the first write on."""
+    path, sharing = folder / MEMORY, "on" if share else "off"
+    values = {"id": "memory", "size": plan.memory, "mem_path": path, "share": sharing}
+    return option("memory-backend-file", **values)
+
+
+def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
+    """The folder with the saved state of such a machine, made now where there is none.
+
+    It is made anew when the image, QEMU or the plan change. Raises what ``make`` raises.
+    """
+    inputs = {"plan": repr(replace(plan, ports={})), "qemu": _stamp(programs.require(plan.program))}
+    inputs["files"] = " ".join(_stamp(p) for p in (plan.kernel, plan.initrd, plan.disk) if p)
+
+    def made(folder: Path) -> None:
+        if shutil.disk_usage(folder).free < plan.memory:
+            raise store.disk_full(f"less than the {plan.memory} bytes of the guest's memory")
+        make(folder)
+
+    name = f"{plan.name}-{plan.architecture}-{plan.memory // 2**20}M-{plan.cpus}-{plan.accelerator}"
+    return store.built(f"state-{name}{'-network' * plan.network}", inputs, made)
+
+
+def save(monitor: Monitor, path: Path) -> None:
+    """Stop the machine and write its state. Raises BoxError, NotRunning."""
+    monitor.execute("stop")
+    monitor.execute("migrate-set-capabilities", capabilities=CAPABILITIES)
+    monitor.execute("migrate-set-parameters", max_bandwidth=UNLIMITED)
+    with path.open("wb") as file:
+        monitor.hand_over(file, "state")
+    monitor.migrate("migrate", uri="fd:state")
+    while monitor.execute("query-status")["status"] == "finish-migrate":
+        time.sleep(0.001)  # QEMU says "completed" a moment before it is done
+
+
+def load(monitor: Monitor, path: Path) -> None:
+    """Give a QEMU that waits for it a state, and let the machine go on. Raises BoxError."""
+    monitor.execute("migrate-set-capabilities", capabilities=CAPABILITIES)
+    with path.open("rb") as file:
+        monitor.hand_over(file, "state")
+    monitor.migrate("migrate-incoming", uri="fd:state")
+    monitor.execute("cont")
+
+
+def settle(pid: int) -> None:
+    """Wait until the guest has come to rest: what it puts off it would do at every resume."""
+    deadline = time.monotonic() + PATIENCE
+    used = processes.cpu([pid])
+    while time.monotonic() < deadline:
+        time.sleep(LOOK)
+        before, used = used, processes.cpu([pid])
+        if used - before < REST * LOOK:
+            return
+
+
+def _stamp(path: Path) -> str:
+    """What tells a file from another of its name: no need to read it."""
+    found = os.stat(path)
+    return f"{path} {found.st_size} {found.st_mtime_ns}"

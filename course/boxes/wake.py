@@ -1,0 +1,90 @@
+"""What a guest must hear when it wakes from a saved state: what time it is, and fresh randomness.
+
+Its clock goes on where it was stopped, and every copy of a state would draw the same random
+numbers: keys that are not secret, "unique" names that are not unique. So before a guest's state
+is saved, a program is left waiting in it, and whoever resumes it sends the program 80 bytes.
+
+The program is 138 bytes of machine code, since no tool of a small system can ask Linux to use
+new randomness *now*: written to /dev/urandom it may wait there for a minute.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import time
+from socket import socket
+
+from course.boxes.agent import Agent
+from course.errors import BoxError, NeverAnswered
+
+PATIENCE = 30.0  # seconds
+PROGRAM = "/run/two-boxes/wake"
+BASE = 0x400000  # where the program is put in memory
+ELF_HEADER, PROGRAM_HEADER = 64, 56  # bytes
+BUFFER = BASE + 0x800  # a place after the code for what comes from the host
+
+# System calls of x86-64: arch/x86/entry/syscalls/syscall_64.tbl in Linux.
+READ, WRITE, IOCTL, EXIT, CLOCK_SETTIME = 0, 1, 16, 60, 227
+RESEED = 0x5207  # RNDRESEEDCRNG, random(4)
+PORT, RANDOM, CLOCK_REALTIME = 0, 3, 0
+TIME, SEED = 16, 64  # bytes: two numbers, and four times what Linux keeps secret
+
+
+def _call(number: int, first: int = 0, second: int = 0, third: int = 0) -> bytes:
+    """A system call: its number in eax, what it is given in edi, esi and edx."""
+    values = {b"\xb8": number, b"\xbf": first, b"\xbe": second, b"\xba": third}
+    return b"".join(move + struct.pack("<I", value) for move, value in values.items()) + b"\x0f\x05"
+
+
+def code() -> bytes:
+    """For ever: read; end if nothing came; set the clock; add the seed and use it; answer."""
+    read = _call(READ, PORT, BUFFER, TIME + SEED)
+    work = (
+        _call(CLOCK_SETTIME, CLOCK_REALTIME, BUFFER)
+        + _call(WRITE, RANDOM, BUFFER + TIME, SEED)
+        + _call(IOCTL, RANDOM, RESEED)
+        + _call(WRITE, PORT, BUFFER, 1)
+    )
+    back_length, end = 2, _call(EXIT)
+    test = b"\x85\xc0"  # test eax, eax
+    skip = b"\x7e" + struct.pack("<b", len(work) + back_length)  # jle end
+    loop = -(len(read) + len(test) + len(skip) + len(work) + back_length)
+    back = b"\xeb" + struct.pack("<b", loop)  # jmp read
+    return read + test + skip + work + back + end
+
+
+def program() -> bytes:
+    """The code as a file that Linux runs. Source: elf(5)."""
+    text, headers = code(), ELF_HEADER + PROGRAM_HEADER
+    identity = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bits, little end first
+    sizes = (ELF_HEADER, PROGRAM_HEADER, 1, 0, 0, 0)
+    header = struct.pack("<HHIQQQI6H", 2, 62, 1, BASE + headers, ELF_HEADER, 0, 0, *sizes)
+    size = headers + len(text)
+    everything = struct.pack("<IIQQQQQQ", 1, 7, 0, BASE, BASE, size, 0x1000, 0x1000)
+    return identity + header + everything + text
+
+
+def plant(agent: Agent) -> None:
+    """Leave the program waiting in the guest. Raises BoxError."""
+    octal = "".join(f"\\{byte:03o}" for byte in program())
+    there = f"printf '{octal}' >{PROGRAM} && chmod +x {PROGRAM}"
+    waits = f"{PROGRAM} <>/dev/vport0p3 3>/dev/urandom >/dev/null 2>&1 &"
+    done = agent.exec(f"[ -e {PROGRAM} ] || {{ {there} && {{ {waits} }}; }}", PATIENCE)
+    if done.exit_code:
+        raise BoxError("a guest that can be told the time when it wakes", done.stderr)
+
+
+def wake(connection: socket) -> None:
+    """Tell the guest the time, give it 64 random bytes, and wait until it has used them.
+
+    Raises NeverAnswered; EOFError when QEMU ended.
+    """
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    connection.settimeout(PATIENCE)
+    connection.sendall(struct.pack("<qq", seconds, nanoseconds) + secrets.token_bytes(SEED))
+    try:
+        if not connection.recv(1):
+            raise EOFError
+    except TimeoutError:
+        raise NeverAnswered("the guest to wake", f"it did not within {PATIENCE:g} s") from None
