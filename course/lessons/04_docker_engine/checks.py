@@ -34,8 +34,9 @@ def of_container(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
                 return judge(found, names)
             return failed(
                 f"{name} has no label {NAME!r}",
-                "If you made it just now: it needs labels=label(), so that it goes with the lab.",
-                "If it is yours from elsewhere, rename it: the course removes only what it made.",
+                "Did you make it just now, or is it yours from elsewhere?",
+                "From elsewhere: rename it. The course removes only what carries its label.",
+                "Just now: remove it and make it again with labels=label().",
             )
 
         return look
@@ -48,7 +49,7 @@ def of_container(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
 def clock(found: Container, names: Names) -> Finding:
     if found.status != "running":
         return failed(
-            f"the container is {found.status}, its log ends with {_last_line(found)!r}",
+            f"the container is {found.status}, its log ends with {found.logs(tail=1)!r}",
             "A container lives as long as its first process. How long does yours live?",
             "Let a shell repeat: while true; do …; done",
             'client.containers.run(image, ["sh", "-c", "while true; do date; sleep 1; done"], …)',
@@ -57,8 +58,9 @@ def clock(found: Container, names: Names) -> Finding:
     if len(set(times)) < 2:
         return failed(
             f"{len(set(times))} different times in its log",
-            "Read the log yourself: what does the program print?",
-            "`date` prints the time once; it takes a loop with `sleep 1` to print it every second.",
+            "Read the log yourself: what does the program print, and how often?",
+            "`date` prints the time once. What repeats a command in a shell?",
+            '["sh", "-c", "while true; do date; sleep 1; done"]',
         )
     return passed(f"it runs, and its last word was {times[-1]}")
 
@@ -67,7 +69,12 @@ def clock(found: Container, names: Names) -> Finding:
 def ask(names: Names) -> Finding:
     asked = names["ask"]
     if not callable(asked):
-        return failed("`ask` is not a function", "Write def ask(method, path, body=None): …")
+        return failed(
+            "`ask` is not a function",
+            "The check calls it: it has to be something that can be called.",
+            "It takes a method and a path, and a body only where there is one.",
+            "def ask(method, path, body=None): …",
+        )
     nobody = "/containers/two-boxes-nobody/json"
     for path, status, key in (("/version", 200, "ApiVersion"), (nobody, 404, "message")):
         wrong = _wrong_answer(asked, path, status, key)
@@ -84,19 +91,22 @@ def by_hand(found: Container, names: Names) -> Finding:
         return failed(
             f"its host name is {inside!r}",
             "The name of the container and the host name inside are two things.",
-            'The body of /containers/create takes "Hostname".',
+            "The second is part of the wish: it stands in the body of /containers/create.",
+            '"Hostname": "by-hand"',
         )
     if limit != 32 * MEBIBYTE:
         return failed(
             f"its memory limit is {limit} bytes" if limit else "it has no memory limit",
-            "Limits are a matter of the host: they stand in HostConfig. And the API counts bytes.",
+            "Limits are a matter of the host: they stand in HostConfig.",
+            "The API counts bytes; a mebibyte is 2**20 of them.",
             '"HostConfig": {"Memory": 32 * 2**20}',
         )
     if found.status != "running":
         return failed(
             f"the container is {found.status}",
             "create only writes down what shall be. Which request sets it going?",
-            'ask("POST", "/containers/two-boxes-by-hand/start"); and its command has to last.',
+            "Its command has to last: when it ends, the container has exited.",
+            'ask("POST", "/containers/two-boxes-by-hand/start")',
         )
     return passed("it runs, as described")
 
@@ -111,14 +121,16 @@ def find_it(found: Container, names: Names) -> Finding:
             f"`host_pid` is {process!r}",
             "Inside, it is number 1. On the host it has another number, which the engine knows."
             if process == 1
-            else "The engine knows it: where does inspecting a container speak of its state?",
+            else "The engine knows it.",
+            "Where does inspecting a container speak of its state?",
             'ask("GET", "/containers/two-boxes-by-hand/json")[1]["State"]["Pid"]',
         )
     parent = processes.stat(right).parent
     if shim != parent:
         return failed(
             f"`shim_pid` is {shim!r}, which is {_program(shim)!r}",
-            f"Every process has one parent, and /proc/{right}/stat or `ps -o ppid=` tells it.",
+            "Every process has one parent, and the kernel knows its number.",
+            f"/proc/{right}/stat tells it, and so does `ps -o ppid=`.",
             "processes.stat(host_pid).parent",
         )
     return passed(f"process {right} is the child of {_program(parent)}, process {parent}")
@@ -130,8 +142,9 @@ def polite(found: Container, names: Names) -> Finding:
     if found.status != "running":
         return failed(
             f"the container is {found.status}",
-            "It shall still run when the check looks: give it something long to do.",
-            'Its last command can be "sleep 600 & wait".',
+            "It shall still run when the check looks.",
+            "Give it something long to do, and a shell that waits for it.",
+            '"sleep 600 & wait"',
         )
     status = found.exec_run(["cat", "/proc/1/status"]).output.decode()
     masks = {key: int(mask, 16) for key, mask in re.findall(r"Sig(\w+):\s+([0-9a-f]+)", status)}
@@ -155,13 +168,15 @@ def stubborn(found: Container, names: Names) -> Finding:
     if (name, most) != ("on-failure", RETRIES):
         return failed(
             f"its restart policy is {name or 'no'}, with at most {most} restarts",
-            "Which policy looks at the exit code and can give up?",
+            "A restart policy is chosen when the container is made.",
+            "Which of the four looks at the exit code and can give up?",
             f'restart_policy={{"Name": "on-failure", "MaximumRetryCount": {RETRIES}}}',
         )
     if found.attrs["RestartCount"] != RETRIES or found.status != "exited":
         return failed(
             f"it is {found.status} after {found.attrs['RestartCount']} restarts",
-            "A program that succeeds is not started again. Give it a moment, or another command.",
+            "A program that succeeds is not started again.",
+            "Does yours fail? If it does, give the engine a moment and check again.",
             f'["sh", "-c", "exit {EXIT_CODE}"]',
         )
     heard = names["deaths"]
@@ -184,11 +199,13 @@ def _wrong_answer(asked: Callable, path: str, status: int, key: str) -> Finding 
         return failed(
             f'ask("GET", "{path}") returned {answer!r:.80}',
             f"It shall return two things: the status, here {status}, and the data.",
+            "An error of the engine is an answer too: do not raise, return its status.",
             "answer = connection.getresponse(); return answer.status, …",
         )
     if not isinstance(answer[1], dict) or key not in answer[1]:
         return failed(
             f"the data of GET {path} is {answer[1]!r:.80}",
+            "What does the engine send, as text?",
             "The body is JSON, as bytes. What turns it into a dict?",
             "json.loads(answer.read())",
         )
@@ -202,7 +219,8 @@ def _empty_body(asked: Callable) -> Finding:
     except Exception as error:
         return failed(
             f'ask("HEAD", "/_ping") raised {error!r}',
-            "Some answers have no body. What is json.loads to make of nothing?",
+            "Some answers have no body, as that to /start.",
+            "What is json.loads to make of nothing?",
             "text = answer.read(); json.loads(text) if text else None",
         )
     return passed(f"HEAD /_ping answers {answer[0]}, and an error is an answer too")
@@ -221,10 +239,6 @@ def _hints_for(error: Exception) -> tuple[str, ...]:
         "Call it yourself and read the traceback from the bottom.",
         "connection.request(method, path, body, headers), then connection.getresponse()",
     )
-
-
-def _last_line(container: Container) -> str:
-    return container.logs(tail=1).decode(errors="replace").strip()
 
 
 def _program(pid: object) -> str:

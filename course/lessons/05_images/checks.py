@@ -37,8 +37,9 @@ def of_image(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
                 return judge(found, names)
             return failed(
                 f"{name} has no label {NAME!r}",
-                "Begin with two-boxes-base or two-boxes-python: their label is inherited.",
-                "If it is yours from elsewhere, give it another name: the course leaves it alone.",
+                "Did you build it just now, or is it yours from elsewhere?",
+                "From elsewhere: give it another name. The course leaves alone what is not its.",
+                "Just now: begin with two-boxes-base or two-boxes-python; labels are inherited.",
             )
 
         return look
@@ -70,6 +71,30 @@ def site(found: Image, names: Names) -> Finding:
     return passed(f"a page of {len(page)} bytes, served by {command}")
 
 
+@task("order", "`two-boxes-order` installs its tools below the page, so an edit costs one step")
+@of_image("two-boxes-order")
+def order(found: Image, names: Names) -> Finding:
+    pile = layers(found)
+    tools = [place for place, layer in enumerate(pile) if "tools" in layer.files]
+    page = [place for place, layer in enumerate(pile) if PAGE[1:] in layer.files]
+    if not tools or not page:
+        lack = "/tools" if not tools else PAGE
+        return failed(
+            f"no layer adds {lack}",
+            "An image in another order still has all that it had.",
+            "Keep all four instructions of the slow recipe.",
+            "Change only which of RUN and COPY comes first.",
+        )
+    if page[0] < tools[-1]:
+        return failed(
+            "the page lies below the tools",
+            "You edit the page often and the tools never. Which of the two may lie below?",
+            "All that comes after a changed step is done again.",
+            "First RUN …, then COPY index.html …",
+        )
+    return passed("an edit of the page leaves the layer of the tools as it is")
+
+
 @task("explain", "`sizes` says what each layer of `two-boxes-fat` adds, `wasted` what is hidden")
 @of_image("two-boxes-fat")
 def explain(found: Image, names: Names) -> Finding:
@@ -90,52 +115,10 @@ def explain(found: Image, names: Names) -> Finding:
         return failed(
             f"`wasted` is {names['wasted']!r}",
             "Which bytes are in the image, and no container can ever see them?",
-            "Look for a whiteout: it names a file of a lower layer. How large is that file?",
+            "Look for a whiteout: its name begins with .wh. and goes on with what it hides.",
+            "How large is that file, in the layer where it was made?",
         )
     return passed(f"{len(right)} layers, and {size(hidden)} that nobody can see")
-
-
-@task("order", "`two-boxes-order` installs its tools below the page, so an edit costs one step")
-@of_image("two-boxes-order")
-def order(found: Image, names: Names) -> Finding:
-    pile = layers(found)
-    tools = [place for place, layer in enumerate(pile) if "tools" in layer.files]
-    page = [place for place, layer in enumerate(pile) if PAGE[1:] in layer.files]
-    if not tools or not page:
-        lack = "/tools" if not tools else PAGE
-        return failed(
-            f"no layer adds {lack}",
-            "Keep both instructions, and change only their order.",
-        )
-    if page[0] < tools[-1]:
-        return failed(
-            "the page lies below the tools",
-            "You edit the page often and the tools never. Which of the two may lie below?",
-            "All that comes after a changed step is done again.",
-            "First RUN …, then COPY index.html …",
-        )
-    return passed("an edit of the page leaves the layer of the tools as it is")
-
-
-@task("image-id", "`image_id(archive)` computes an image's ID from the bytes of its archive")
-def image_id(names: Names) -> Finding:
-    computes = names["image_id"]
-    if not callable(computes):
-        return failed("`image_id` is not a function", "Write def image_id(archive): …")
-    for name in ("two-boxes-base", "two-boxes-fat"):
-        archive = b"".join(engine().images.get(name).save(named=True))
-        right = _configuration_digest(archive)
-        try:
-            told = computes(archive)
-        except Exception as error:
-            return failed(
-                f"image_id raised {error!r}",
-                "`archive` is bytes. tarfile.open reads a file: io.BytesIO makes one of bytes.",
-                "tarfile.open(fileobj=io.BytesIO(archive))",
-            )
-        if told != right:
-            return failed(*_wrong_digest(told, right, archive))
-    return passed("right for two images")
 
 
 @task("slim", "`two-boxes-slim` has the same page in a tenth of the bytes of `two-boxes-fat`")
@@ -147,6 +130,7 @@ def slim(found: Image, names: Names) -> Finding:
         return failed(
             f"{PAGE} is not the page of two-boxes-fat" if page else f"there is no {PAGE} in it",
             "The small image must show the same page.",
+            "Let the same program make it, in a stage before the last one.",
             f"COPY --from=<name of the stage> {PAGE} {PAGE}",
         )
     large, small = fat.attrs["Size"], found.attrs["Size"]
@@ -158,6 +142,33 @@ def slim(found: Image, names: Names) -> Finding:
     return passed(f"{large / small:.0f} times smaller: {small / 1e6:.1f} MB")
 
 
+@task("image-id", "`image_id(archive)` computes an image's ID from the bytes of its archive")
+def image_id(names: Names) -> Finding:
+    computes = names["image_id"]
+    if not callable(computes):
+        return failed(
+            "`image_id` is not a function",
+            "The check calls it with an archive, as bytes.",
+            "It returns a text that begins with sha256:",
+            "def image_id(archive): …",
+        )
+    for name in ("two-boxes-base", "two-boxes-fat"):
+        archive = b"".join(engine().images.get(name).save(named=True))
+        right = _configuration_digest(archive)
+        try:
+            told = computes(archive)
+        except Exception as error:
+            return failed(
+                f"image_id raised {error!r}",
+                "`archive` is the bytes themselves, and not the name of a file.",
+                "tarfile.open reads a file, and io.BytesIO makes one of bytes.",
+                "tarfile.open(fileobj=io.BytesIO(archive))",
+            )
+        if told != right:
+            return failed(*_wrong_digest(told, right, archive))
+    return passed("right for two images")
+
+
 @task("by-hand", "`two-boxes-by-hand` came from your own archive, and you knew its ID before")
 @of_image("two-boxes-by-hand")
 def by_hand(found: Image, names: Names) -> Finding:
@@ -167,11 +178,13 @@ def by_hand(found: Image, names: Names) -> Finding:
             f"{len(pile)} layers, with {sorted(pile[0].files)[:5]}",
             "One layer, and in it a file named hello.",
             "The layer is a tar archive of its own, inside the archive.",
+            'layer = pack({"hello": b"…"}), where pack writes a tar archive of files',
         )
     expected = _configuration_digest(b"".join(found.save(named=True)))
     if names["my_id"] not in (expected, found.id):
         return failed(
             f"`my_id` is {names['my_id']!r}, the engine says {found.id}",
+            "An ID is the hash of one file of the archive.",
             "Compute it from the very bytes of the configuration that you put into the archive.",
             'my_id = "sha256:" + hashlib.sha256(config).hexdigest()',
         )
