@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +96,43 @@ def test_the_disk_without_its_tools_says_what_to_install(
     with pytest.raises(ToolMissing, match="qemu"):
         _ = image("tiny").disk
     assert not list((cache / "images/tiny-disk").glob("[!.]*"))
+
+
+BUILD = """
+import os, sys
+os.environ["COURSE_CACHE_DIR"] = sys.argv[1]
+from course import images
+try:
+    images.image("tiny").disk
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a small disk")
+@pytest.mark.parametrize("size", ["1m", "5m"])  # too small for the archive; for the disk alone
+def test_a_full_disk_leaves_nothing_half_made(size: str, tmp_path: Path) -> None:
+    small = 'mount -t tmpfs -o "size=$0" disk "$1" && "$2" -c "$3" "$1" && find "$1" -name "*-un*"'
+    inside = ["sh", "-c", small, size, tmp_path, sys.executable, BUILD]
+    done = subprocess.run(
+        ["unshare", "--mount", *inside], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "DiskFull\n", done.stderr
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "moment", ["tiny/*", "tiny-disk/*/files", "tiny-disk/*/commands", "tiny-disk/*/disk.qcow2"]
+)
+def test_a_killed_build_leaves_nothing_that_could_be_used(moment: str, cache: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", BUILD, cache]) as builder:
+        while builder.poll() is None and not list((cache / "images").glob(moment)):
+            time.sleep(0.001)
+        builder.kill()
+    assert builder.returncode == -signal.SIGKILL
+    assert image("tiny").disk.stat().st_size > 0
+    assert images.verify("tiny")
 
 
 @pytest.fixture
