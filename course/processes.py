@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +40,19 @@ def is_alive(pid: int, start: int) -> bool:
     """Whether that very process still runs; a zombie (Z) or a dead one (X) does not."""
     found = stat(pid)
     return found is not None and found.start == start and found.state not in "ZX"
+
+
+@contextmanager
+def ending(pid: int) -> Iterator[int]:
+    """A file that can be read from the moment the process ends. Source: pidfd_open(2), Linux 5.3.
+
+    Raises ProcessLookupError.
+    """
+    file = os.pidfd_open(pid)
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
 def everyone() -> dict[int, Stat]:

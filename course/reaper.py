@@ -135,10 +135,9 @@ def guard(name: str) -> None:
     """Sweep, wait until the process of this session is gone, and clear up after it."""
     sweep()
     pid, start = map(int, name.split("-"))
-    with suppress(ProcessLookupError):
-        # A pidfd, not a pipe whose other end the process holds: a forked child would inherit
-        # that end and keep the guard waiting. Linux 5.3 and later, pidfd_open(2).
-        ended = os.pidfd_open(pid)
+    # Not a pipe whose other end the process holds: a forked child would inherit that end and
+    # keep the guard waiting.
+    with suppress(ProcessLookupError), processes.ending(pid) as ended:
         if processes.is_alive(pid, start):
             select.select([ended], [], [])
     _clean(paths.run_dir().absolute() / name)
@@ -230,13 +229,12 @@ def _is_over(path: Path) -> bool:
     return path.suffix == GONE or not processes.is_alive(int(found[1]), int(found[2]))
 
 
-def _unlock(function: Any, path: str, error: Any) -> None:
+def _unlock(_function: Any, path: str, error: Any) -> None:
     """Open a folder that its owner may not enter (overlayfs makes such) and try again."""
-    if not issubclass(error[0], PermissionError):
-        return
-    with suppress(OSError):
-        os.chmod(path, 0o700)
-        function(path)
+    if issubclass(error[0], PermissionError):
+        with suppress(OSError):
+            os.chmod(path, 0o700)
+            shutil.rmtree(path)
 
 
 if __name__ == "__main__":

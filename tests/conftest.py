@@ -11,12 +11,15 @@ import pytest
 
 from course import paths, processes, reaper
 
+# State folders that stay as long as the session: what removes labelled things, and the process
+# that sandboxes are cloned from.
+WITH_SESSION = ("labels-", "zygote-")
+
 
 def left_behind() -> list[str]:
     """What this session has in the engine, as state folders, and as processes in them."""
     folder = paths.run_dir().absolute() / reaper.session()
-    # The one for labels stays as long as the session: it removes what carries the label.
-    states = [str(state) for state in folder.glob("*") if not state.name.startswith("labels-")]
+    states = [str(state) for state in folder.glob("*") if not state.name.startswith(WITH_SESSION)]
     return states + _in_engine() + _with(str(folder))
 
 

@@ -13,7 +13,7 @@ from course.errors import BoxError, CommandTimeout, NotRunning, SnapshotMissing
 
 KINDS = [
     "Process",
-    # "Sandbox",
+    "Sandbox",
     pytest.param("Container", marks=pytest.mark.docker),
 ]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 from course import processes
 
@@ -43,7 +44,8 @@ def test_memory_is_what_a_process_keeps_for_itself_and_its_share_of_the_rest() -
         child.stdin.write(b"awake\n")
         child.stdin.flush()
         child.stdout.readline()
-        resident = int(open(f"/proc/{child.pid}/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+        pages = int(Path(f"/proc/{child.pid}/statm").read_text().split()[1])
+        resident = pages * os.sysconf("SC_PAGESIZE")
         assert 0 < processes.memory([child.pid]) < resident
     assert processes.memory([child.pid]) == 0
 

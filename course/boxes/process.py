@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import select
 import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 from course import images, processes, reaper, rootfs
-from course.boxes import files
+from course.boxes import files, streams
 from course.boxes.box import (
     Box,
     Output,
     Usage,
-    command_timeout,
     shell_command,
     snapshot_missing,
     snapshot_name,
@@ -69,20 +66,17 @@ class Process(Box):
     def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
         self._require_running()
         command, began = shell_command(command), time.perf_counter()
-        # Files, not pipes: what a command leaves in the background would hold a pipe open.
-        with TemporaryFile() as stdout, TemporaryFile() as stderr:
-            process = subprocess.Popen(
-                [f"{self._root}/bin/sh", "-c", command],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                cwd=self._files,
-                env={"PATH": f"{self._root}/bin:{self._root}/sbin", "HOME": str(self._files)},
-                start_new_session=True,
-            )
-            exit_code = self._await(process, command, timeout)
-            seconds = time.perf_counter() - began
-            return Output(exit_code, _read(stdout), _read(stderr), seconds)
+        with streams.pipes() as (stdout, stderr, *ends):
+            process = self._popen(command, *ends)
+            try:
+                reaper.note(self._state, process.pid)
+                with processes.ending(process.pid) as ended:
+                    text = streams.read(command, stdout, stderr, ended, timeout)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
+        return Output(self._collect(process), *text, time.perf_counter() - began)
 
     def usage(self) -> Usage:
         self._require_running()
@@ -129,28 +123,22 @@ class Process(Box):
     def _kept(self, name: str) -> Path:
         return self._state / f"snapshot-{snapshot_name(name)}"
 
-    def _await(self, process: subprocess.Popen[bytes], command: str, timeout: float) -> int:
-        """The exit code; a command that is cut short is killed with all that it started."""
+    def _popen(self, command: str, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [f"{self._root}/bin/sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=self._files,
+            env={"PATH": f"{self._root}/bin:{self._root}/sbin", "HOME": str(self._files)},
+            start_new_session=True,
+        )
         self._groups.add(process.pid)
-        try:
-            reaper.note(self._state, process.pid)
-            # A pidfd wakes us when the command ends; Popen.wait(timeout) sleeps and looks again.
-            ended = os.pidfd_open(process.pid)
-            try:
-                if not select.select([ended], [], [], timeout)[0]:
-                    raise command_timeout(command, timeout)
-            finally:
-                os.close(ended)
-            _, status, used = os.wait4(process.pid, 0)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
+        return process
+
+    def _collect(self, process: subprocess.Popen[bytes]) -> int:
+        """The exit code of a process that has ended; its processor time is added to the box's."""
+        _, status, used = os.wait4(process.pid, 0)
         process.returncode = processes.exit_code(status)
         self._cpu += used.ru_utime + used.ru_stime
         return process.returncode
-
-
-def _read(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode(errors="replace")

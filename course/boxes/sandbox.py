@@ -1,0 +1,214 @@
+"""A container made by hand: the same walls as Docker's, built by our own system calls.
+
+``namespaces.py`` builds the walls, ``cgroups.py`` sets the caps, ``shim.py`` lives inside; this
+is the box around them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from course import images, processes, reaper
+from course.boxes import cgroups, files, streams, zygote
+from course.boxes.box import (
+    Box,
+    Output,
+    Usage,
+    shell_command,
+    snapshot_missing,
+    snapshot_name,
+)
+from course.boxes.process import busybox_check
+from course.checks import Check, Finding, failed, passed
+from course.errors import CommandTimeout, NotRunning
+
+PATIENCE = 10.0  # seconds for the shim to do what it is told
+LARGEST = 2**16  # bytes in what it says
+KERNEL_NAMES = {"mount": "NS", "uts": "UTS", "ipc": "IPC", "pid": "PID", "net": "NET"}
+
+_numbers = count(1)
+
+
+class Sandbox(Box):
+    """A process with namespaces, a root of its own, caps and few powers; as root or as a user.
+
+    ``pids_limit`` caps the number of processes. ``network=True`` is the host's own network. A
+    snapshot is a copy of the files that differ from the image; a rollback ends what runs.
+    """
+
+    kind = "sandbox"
+
+    def __init__(
+        self, image: str = "tiny", *, pids_limit: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(image, **options)
+        self.pids_limit = pids_limit
+        self._state: Path | None = None
+        self._origin: Path | None = None  # the files that a clone begins with
+        self._group = f"two-boxes-{reaper.session()}-{next(_numbers)}"
+        self._caps: list[Path] = []  # the folders of that control group
+        self._shim: socket.socket | None = None
+        self._pid, self._ended = 0, -1  # process 1 of the box, and what can be read at its end
+        self._cpu = 0.0
+        self._busy = threading.Lock()  # the shim runs one command at a time
+
+    @classmethod
+    def requirements(cls) -> list[Check]:
+        def probe() -> Finding:
+            user = ("user", "map-root-user") if os.geteuid() else ()
+            flags = [f"--{name}" for name in (*user, *KERNEL_NAMES, "fork")]
+            argv = ["unshare", *flags, "mount", "-t", "proc", "proc", "/proc"]
+            run = subprocess.run(argv, capture_output=True, text=True, check=False)
+            mend = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run as root"
+            return failed(run.stderr.strip(), mend) if run.returncode else passed()
+
+        return [Check("namespaces can be made", probe), busybox_check()]
+
+    @property
+    def command(self) -> str:
+        names = [name for name in KERNEL_NAMES if name != "net" or not self.network]
+        return (
+            f"clone({'|'.join(f'CLONE_NEW{KERNEL_NAMES[name]}' for name in names)})"
+            f' + mount("overlay", lowerdir={images.image(self.image).root})'
+            ' + pivot_root(".", ".") + execve("/bin/sh", "-c", COMMAND)'
+        )
+
+    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
+        self._require_running()
+        command, began = shell_command(command), time.perf_counter()
+        with self._busy, streams.pipes() as (stdout, stderr, *ends):
+            try:
+                self._say({"exec": command}, ends)
+                text = streams.read(command, stdout, stderr, self._shim.fileno(), timeout)
+                ended = self._hear()
+            except (CommandTimeout, KeyboardInterrupt):
+                self._say({"kill": True})
+                while "killed" not in self._hear():
+                    pass  # it may have ended by itself at that moment, and said so
+                raise
+        self._cpu += ended["cpu"]
+        exit_code = processes.exit_code(ended["status"])
+        return Output(exit_code, *text, time.perf_counter() - began)
+
+    def usage(self) -> Usage:
+        self._require_running()
+        family = processes.family(self._pid)
+        memory, cpu = processes.memory(family), self._cpu + processes.cpu(family)
+        return Usage(memory, cpu, files.disk(self._state / "upper"), len(family))
+
+    def snapshot(self, name: str) -> None:
+        self._require_running()
+        files.copy(self._state / "upper", self._kept(name))
+
+    def rollback(self, name: str) -> None:
+        self._require_running()
+        if not self._kept(name).is_dir():
+            raise snapshot_missing(name)
+        try:
+            self._end()
+            files.copy(self._kept(name), self._state / "upper")
+            self._begin()
+        except BaseException:
+            self.stop()
+            raise
+
+    def clone(self) -> Sandbox:
+        self._require_running()
+        caps = {"cpus": self.cpus, "memory": self.memory, "pids_limit": self.pids_limit}
+        twin = Sandbox(self.image, network=self.network, **caps)
+        twin._origin = self._state / "upper"
+        return twin.start()
+
+    def _start(self) -> None:
+        self._state = reaper.state("sandbox")
+        if self._origin:
+            files.copy(self._origin, self._state / "upper")
+            self._origin = None
+        else:
+            (self._state / "upper").mkdir()
+        caps = {"memory": self.memory, "cpus": self.cpus, "pids": self.pids_limit}
+        if set(caps.values()) != {None}:
+            remove = [sys.executable, "-P", "-m", "course.boxes.cgroups", self._group]
+            reaper.on_death(self._state, remove)
+            self._caps = cgroups.make(self._group, **caps)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have the walls built around the files that are there."""
+        for name in ("root", "work"):
+            reaper.delete(self._state / name)
+            (self._state / name).mkdir()
+        lower = images.image(self.image).root
+        folders = [str(self._state / name) for name in ("root", "upper", "work")]
+        wish = {"network": self.network, "folders": [folders[0], str(lower), *folders[1:]]}
+        self._shim, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ExitStack() as stack:
+            stack.enter_context(theirs)
+            caps = [stack.enter_context((cap / "cgroup.procs").open("w")) for cap in self._caps]
+            zygote.clone(wish, [file.fileno() for file in (theirs, *caps)])
+        ready = self._hear()
+        self._pid = ready["pid"]
+        self._ended = os.pidfd_open(self._pid)
+        self.phases |= {name: when - self._began for name, when in ready["phases"].items()}
+
+    def _end(self) -> None:
+        """Close the shim's ear and wait until it, and with it all that is inside, is gone."""
+        if self._shim:
+            self._shim.shutdown(socket.SHUT_WR)
+            self._shim.settimeout(PATIENCE)
+            with suppress(ConnectionResetError):
+                while self._shim.recv(LARGEST):
+                    pass
+            self._shim.close()
+            self._shim = None
+        if self._ended != -1:
+            select.select([self._ended], [], [], PATIENCE)
+            os.close(self._ended)
+            self._ended = -1
+
+    def _stop(self) -> None:
+        self._end()
+        if self._caps:
+            cgroups.remove(self._group)
+            self._caps = []
+        if self._state:
+            reaper.remove(self._state)
+            self._state = None
+
+    def _kept(self, name: str) -> Path:
+        return self._state / f"snapshot-{snapshot_name(name)}"
+
+    def _say(self, message: dict[str, Any], ends: Sequence[int] = ()) -> None:
+        try:
+            socket.send_fds(self._shim, [json.dumps(message).encode()], ends)
+        except BrokenPipeError as error:
+            raise self._gone() from error
+
+    def _hear(self) -> dict[str, Any]:
+        """What the shim says next. Raises OSError when it failed, NotRunning when it is gone."""
+        self._shim.settimeout(PATIENCE)
+        try:
+            data = self._shim.recv(LARGEST)
+        except (TimeoutError, ConnectionResetError) as error:
+            raise self._gone() from error
+        if not data:
+            raise self._gone()
+        message = json.loads(data)
+        if "error" in message:
+            raise OSError(message["error"])
+        return message
+
+    def _gone(self) -> NotRunning:
+        return NotRunning("a running sandbox", "one whose process 1 is gone", "box.stop()")

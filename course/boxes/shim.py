@@ -1,0 +1,174 @@
+"""Process 1 of every sandbox, and the small process that they are cloned from.
+
+To fork a Jupyter kernel costs tens of milliseconds, all of its memory being shared out anew, and
+is unsafe with its many threads. To start a fresh Python costs as much. So one bare Python is
+started once, as an engine is, and each sandbox is a clone of that: ``python -m
+course.boxes.shim``, its standard input a socket to the process it works for. It imports little,
+for each clone pays for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource  # noqa: F401  os.wait4 loads it when first called, and in the box it is not there
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+
+from course.boxes import namespaces
+
+LARGEST = 2**18  # bytes in a message
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+}
+
+
+def receive(connection: socket.socket) -> tuple[dict | None, list[int]]:
+    """The next message and the open files that came with it; None when the other side is gone."""
+    flags = socket.MSG_CMSG_CLOEXEC
+    data, files, _, _ = socket.recv_fds(connection, LARGEST, 16, flags)
+    return (json.loads(data) if data else None), files
+
+
+def serve() -> None:
+    """Clone a sandbox for every message, until the other side is gone."""
+    control = socket.socket(fileno=sys.stdin.fileno())
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a sandbox
+    if os.geteuid() != 0:
+        namespaces.become_root_of_a_user_namespace()
+    while True:
+        wish, files = receive(control)
+        if wish is None:
+            return
+        own = ["mnt", "uts", "ipc", "pid"] + ([] if wish["network"] else ["net"])
+        if namespaces.clone(*own) == 0:
+            control.close()
+            Shim(files, wish).run()
+        for file in files:
+            os.close(file)
+
+
+class Shim:
+    """Process 1 of a sandbox: builds its walls, starts commands, collects what ended.
+
+    It stays outside the caps, and it keeps its own powers: an exec is what takes them away. So
+    nothing inside can reach it: to look into a process that has more powers takes a power.
+    """
+
+    def __init__(self, files: list[int], wish: dict) -> None:
+        # The first file is the socket to the box, the others are the caps' ``cgroup.procs``.
+        self.box, self.caps = socket.socket(fileno=files[0]), files[1:]
+        self.wish = wish
+        self.command = 0  # the number of the command that runs now
+
+    def run(self) -> None:
+        """Never returns; and when this process ends, the kernel ends all that is in the box."""
+        try:
+            self.build()
+            self.serve()
+        except BaseException as error:
+            self.say(error=str(error))
+        finally:
+            os._exit(0)
+
+    def build(self) -> None:
+        """Every wall, one after the other; the box hears when each was done."""
+        wish, phases = self.wish, {"cloned": time.perf_counter()}
+        pid = int(os.readlink("/proc/self"))  # our number out there: this is still its /proc
+        namespaces.die_with_parent()
+        for number in (signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        if not wish["network"]:
+            namespaces.loopback_up()
+        namespaces.layer_root(*wish["folders"])
+        namespaces.add_devices(wish["folders"][0])
+        namespaces.add_proc(wish["folders"][0])
+        phases["mounted"] = time.perf_counter()
+        namespaces.enter(wish["folders"][0])
+        socket.sethostname("sandbox")
+        os.umask(0o022)
+        namespaces.give_up_powers()
+        phases["entered"] = time.perf_counter()
+        self.say(pid=pid, phases=phases)
+
+    def serve(self) -> None:
+        """Start what the box asks for, one at a time, and say how it ended."""
+        asleep, awake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler nothing would wake us
+        signal.set_wakeup_fd(awake)
+        events = select.poll()
+        events.register(self.box, select.POLLIN)
+        events.register(asleep, select.POLLIN)
+        while True:
+            for file, _ in events.poll():
+                if file == asleep:
+                    os.read(asleep, 4096)
+                    self.collect()
+                else:
+                    self.obey()
+
+    def obey(self) -> None:
+        """One message: a command with its two streams, or the wish that it be killed."""
+        message, streams = receive(self.box)
+        if message is None:
+            os._exit(0)
+        if "exec" in message:
+            self.command = os.fork()
+            if self.command == 0:
+                self.become(message["exec"], *streams)
+        else:
+            self.kill()
+        for stream in streams:
+            os.close(stream)
+
+    def kill(self) -> None:
+        """End the command with all that it started, and say so when it is gone."""
+        if self.command:
+            os.kill(self.command, signal.SIGKILL)
+            os.waitid(os.P_PID, self.command, os.WEXITED | os.WNOWAIT)
+            with suppress(ProcessLookupError):
+                os.killpg(self.command, signal.SIGKILL)
+            self.collect()
+        self.say(killed=True)
+
+    def become(self, command: str, stdout: int, stderr: int) -> None:
+        """In the child: into the caps, and turn into the command."""
+        try:
+            os.setsid()
+            for cap in self.caps:
+                os.write(cap, b"0")  # 0 is the process that writes
+            for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)  # Python ignores the last two
+            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+            os.dup2(stdout, 1)
+            os.dup2(stderr, 2)
+            os.execve("/bin/sh", ["sh", "-c", command], ENVIRONMENT)
+        except OSError as error:
+            os.write(2, f"sandbox: {error}\n".encode())
+        finally:
+            os._exit(126)
+
+    def collect(self) -> None:
+        """Every child that ended; whatever loses its parent in here becomes a child of ours."""
+        while True:
+            try:
+                pid, status, used = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.command:
+                self.command = 0
+                self.say(status=status, cpu=used.ru_utime + used.ru_stime)
+
+    def say(self, **message: object) -> None:
+        self.box.send(json.dumps(message).encode())
+
+
+if __name__ == "__main__":
+    serve()
