@@ -84,6 +84,18 @@ def machine_tier() -> Tier:
     return Tier.LIVE if accelerator.best() == "kvm" else Tier.EMULATED
 
 
+def lacks() -> list[str]:
+    """What containers and virtual machines need and this machine has not, each with its mend."""
+    kinds = (Container, VirtualMachine)
+    checks = {check.description: check for kind in kinds for check in kind.requirements()}
+    rows = map(_row, checks.values())
+    return [f"{row.name}: {row.value}. Try: `{row.mend}`" for row in rows if _is_missing(row)]
+
+
+def _is_missing(row: Row) -> bool:
+    return row.finding is not Outcome.PASSED
+
+
 def _fulfilled(kind: type[Box]) -> bool:
     return all(check.run(DEADLINE) for check in kind.requirements())
 

@@ -5,8 +5,11 @@ from course import course_map, machine_report, claims_ledger
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from course import claims, doctor, markup, quiz
 from course.checks import Outcome
+from course.claims import Judgement
 from course.claims import Verdict as Judged
 from course.lessons import Lesson, labs, lessons
 from course.markup import Page, Tone
@@ -40,6 +43,11 @@ def machine_report() -> Page:
 
 def claims_ledger() -> Page:
     """Every claim of the course, judged by what was measured on this machine."""
+    return ledger("The claims, judged by evidence", claims.ledger())
+
+
+def ledger(title: str, judgements: Iterable[Judgement]) -> Page:
+    """Claims with their estimates and verdicts."""
     columns = ("Claim", "Lesson", "Estimate", "Verdict", "Tier")
     rows = [
         (
@@ -49,9 +57,9 @@ def claims_ledger() -> Page:
             Tone(str(found.verdict), JUDGED[found.verdict]),
             found.tier,
         )
-        for found in claims.ledger()
+        for found in judgements
     ]
-    return markup.table("The claims, judged by evidence", columns, rows)
+    return markup.table(title, columns, rows)
 
 
 def course_map() -> Page:

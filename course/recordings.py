@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -20,14 +21,16 @@ SHOW = "_show_value"
 
 
 class Recording:
-    """The outputs of one notebook, by the source of the cell that made them."""
+    """The outputs of a lesson's notebooks, by the source of the cell that made them."""
 
-    def __init__(self, notebook: Path) -> None:
-        stored = nbformat.read(notebook, as_version=4)
-        self.machine: dict = stored.metadata.get("two_boxes", {})
-        self._outputs = {
-            cell.source.strip(): cell.outputs for cell in stored.cells if cell.cell_type == "code"
-        }
+    def __init__(self, notebooks: Iterable[Path]) -> None:
+        self.machine: dict = {}
+        self._outputs: dict[str, list] = {}
+        for path in notebooks:
+            stored = nbformat.read(path, as_version=4)
+            self.machine |= stored.metadata.get("two_boxes", {})
+            cells = (cell for cell in stored.cells if cell.cell_type == "code")
+            self._outputs |= {cell.source.strip(): cell.outputs for cell in cells}
 
     def has(self, source: str) -> bool:
         """Whether this very cell was recorded."""
@@ -85,9 +88,9 @@ class _RunOrReplay:
         return True
 
 
-def replay_failures(shell: InteractiveShell, notebook: Path, lack: str) -> None:
+def replay_failures(shell: InteractiveShell, notebooks: Iterable[Path], lack: str) -> None:
     """From the next cell on, replay what fails. ``lack``: what is missing and what mends it."""
-    guard = _RunOrReplay(Recording(notebook), lack)
+    guard = _RunOrReplay(Recording(notebooks), lack)
     shell.push({RUN: guard, SHOW: _shown}, interactive=False)
     shell.events.register("pre_run_cell", guard.note)
     shell.ast_transformers.append(_Wrap())

@@ -7,6 +7,7 @@ lesson.predict("boot-ratio")            # a guess, before the measurement
 lesson.reveal("boot-ratio", estimate)   # the guess beside what was measured
 lesson.check("five-rounds")             # look at the state of a lab's task
 lesson.solution("five-rounds")          # one way to do it
+lesson.keep(frame, "race")              # results, for the ledger of claims
 lesson.quiz()                           # every question of the lesson
 """
 
@@ -15,21 +16,33 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 
+from IPython import get_ipython
+from pandas import DataFrame
+
 import __main__
-from course import markup, quiz
+from course import claims, doctor, markup, quiz
 from course.lessons import Lesson, labs, unknown
 from course.lessons import lesson as lesson_named
 from course.markup import Page
+from course.overview import ledger
 from course.progress import Progress
 from course.questions import Mark, Predict, Question, Verdict
+from course.recordings import replay_failures
 from course.reveal import Reveal, together
 from course.widgets import CheckView, QuizView
 
 
 def open_lesson(slug: str) -> Study:
-    """Open a lesson for the learner of this notebook. Raises LessonError for an unknown slug."""
+    """Open a lesson for the learner of this notebook. Raises LessonError for an unknown slug.
+
+    Where containers or virtual machines cannot run, cells that fail show what was recorded.
+    """
     study = Study(lesson_named(slug), Progress())
     study.progress.record(slug, "opened")
+    shell, lacks = get_ipython(), doctor.lacks()
+    if shell is not None and lacks:
+        kept = [path for path in (study.lesson.notebook, study.lesson.solution) if path.exists()]
+        replay_failures(shell, kept, " ".join(lacks))
     return study
 
 
@@ -82,6 +95,11 @@ class Study:
         shown = self._seen[task, finding.observed]
         self._seen[task, finding.observed] += 1
         return CheckView(task, found_task.description, finding, shown)
+
+    def keep(self, frame: DataFrame, experiment: str) -> Page:
+        """Keep an experiment's results for the ledger, and show what they say of its claims."""
+        judged = claims.keep(frame, self.lesson.slug, experiment)
+        return ledger("What your results say", judged)
 
     def solution(self, task: str) -> Page:
         """One way to do a task; the progress remembers that it was shown."""

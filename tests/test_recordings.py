@@ -28,7 +28,7 @@ def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
     notebook.metadata["two_boxes"] = {"cpu": "a processor", "date": "2026-11-23"}
     nbformat.write(notebook, tmp_path / "lesson.ipynb")
     shell = InteractiveShell.instance()  # display() only writes to the one instance
-    replay_failures(shell, tmp_path / "lesson.ipynb", "no engine answers. Try: course setup")
+    replay_failures(shell, [tmp_path / "lesson.ipynb"], "no engine answers. Try: course setup")
     yield shell
     InteractiveShell.clear_instance()
 
