@@ -112,8 +112,8 @@ def listing(title: str, code: str) -> Page:
 def _question(one: Question) -> str:
     code = tag("pre", tag("code", html.escape(one.code))) if one.code else ""
     picture = tag("p", tag("em", inline(f"Picture: {one.alt}"))) if one.alt else ""
-    lines = "".join(tag("li", inline(line.strip())) for line in _offered(one))
-    return tag("li", tag("p", inline(one.question)) + code + picture + tag("ul", lines))
+    lines = "<br>".join(inline(line.strip()) for line in _offered(one))
+    return tag("li", tag("p", inline(one.question)) + code + picture + tag("p", lines))
 
 
 def _offered(one: Question) -> list[str]:

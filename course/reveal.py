@@ -56,7 +56,7 @@ class Reveal:
     def distance(self) -> str:
         """How far the guess was from the measurement, in words."""
         if self.guess is None:
-            return "Guess first the next time: a surprise needs an expectation."
+            return "You made no guess. Make one first: a surprise needs an expectation."
         if self.low <= self.guess <= self.high:
             return "Your guess lies inside the measured interval."
         too = "low" if self.guess < self.value else "high"
@@ -69,7 +69,8 @@ class Reveal:
 
     def page(self) -> Page:
         """The two numbers, the sentence and the picture."""
-        said = {"You guessed": self.guessed, "Measured": self.measured}
+        said = {"You guessed": self.guessed} if self.guess is not None else {}
+        said |= {"Measured": self.measured}
         pairs = "".join(tag("dt", inline(a)) + tag("dd", inline(b)) for a, b in said.items())
         title = tag("p", inline(self.question), _class="words")
         body = tag("dl", pairs) + self.picture() + tag("p", inline(self.distance))

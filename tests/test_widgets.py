@@ -228,7 +228,7 @@ def test_any_text_in_data_stays_text(text: str) -> None:
     ]
     allowed = {"p", "strong", "em", "ol", "ul", "li", "code", "pre", "section", "dl", "dt", "dd"}
     allowed |= {"table", "caption", "thead", "tbody", "tr", "th", "td", "span"}
-    allowed |= {"svg", "path", "text", "rect", "circle"}
+    allowed |= {"br", "svg", "path", "text", "rect", "circle"}
     for page in pages:
         assert Tags(page.html).found <= allowed
 

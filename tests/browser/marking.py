@@ -1,6 +1,7 @@
 """How long a click on "Check my answer" takes until the feedback is read, in a real JupyterLab.
 
-Beside it, the same with ipywidgets' own RadioButtons, Button and HTML. Printed as JSON, seconds:
+Beside it, the same with ipywidgets' own RadioButtons, Button and HTML. Prints one JSON row a click:
+arm, round, seconds.
 
     python tests/browser/marking.py
 """
@@ -9,12 +10,11 @@ from __future__ import annotations
 
 import json
 import random
-import statistics
 import sys
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from real_lab import Lab, chromium, jupyterlab, run_all
 
 ROUNDS = 100
@@ -50,33 +50,20 @@ WHERE = {
 }
 
 
-def measure(lab: Lab, page: Page, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds from click to feedback for each arm; every round runs both, in shuffled order."""
+def measure(lab: Lab, page: Page, rounds: int = ROUNDS) -> list[dict[str, object]]:
+    """One row a click: arm, round, seconds; every round runs both arms, in shuffled order."""
     lab.notebook("marking.ipynb", *CELLS)
     lab.open(page, "marking.ipynb")
     run_all(page)
     expect(page.get_by_text("all run", exact=True)).to_be_visible(timeout=60_000)
     page.locator(".question").get_by_label("The kernel").check()
-    taken: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    for _ in range(rounds):
-        for arm in random.sample(ARMS, len(ARMS)):
-            taken[arm].append(page.evaluate(CLICK, WHERE[arm]))
-    return taken
-
-
-def summary(seconds: list[float]) -> dict[str, float]:
-    """Median, 95th percentile (seconds) and how many."""
-    p95 = statistics.quantiles(seconds, n=20)[-1]
-    return {"median": statistics.median(seconds), "p95": p95, "n": len(seconds)}
-
-
-def main(browser: Browser, folder: Path) -> dict[str, dict[str, float]]:
-    """Both arms, measured in a JupyterLab that is started for it."""
-    with jupyterlab(folder) as lab:
-        taken = measure(lab, browser.new_page())
-    return {arm: summary(seconds) for arm, seconds in taken.items()}
+    return [
+        {"arm": arm, "round": turn, "seconds": page.evaluate(CLICK, WHERE[arm])}
+        for turn in range(rounds)
+        for arm in random.sample(ARMS, len(ARMS))
+    ]
 
 
 if __name__ == "__main__":
-    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
-        json.dump(main(browser, Path(folder)), sys.stdout, indent=1)
+    with TemporaryDirectory() as folder, chromium() as browser, jupyterlab(Path(folder)) as lab:
+        json.dump(measure(lab, browser.new_page()), sys.stdout)
