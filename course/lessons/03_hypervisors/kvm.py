@@ -51,6 +51,8 @@ def ready(notebook: Path) -> str:
     found = KVM.run()
     if found:
         return f"Yes: {found.observed}, with {' and '.join(modules()) or 'KVM'}."
-    lack = " ".join((f"{found.observed}.", *found.hints))
-    replay_failures(get_ipython(), notebook, lack)
-    return f"No: {lack} The emulator needs no KVM; the cells that do show what they recorded."
+    replay_failures(
+        get_ipython(), notebook, f"{found.observed}. The top of the notebook says more."
+    )
+    mend = " ".join((f"{found.observed}.", *found.hints))
+    return f"No: {mend} The emulator needs no KVM; cells that do show what was recorded elsewhere."
