@@ -8,6 +8,7 @@ One slug names a lesson everywhere. Its notebook, lab and solution are ``<slug>.
 from __future__ import annotations
 
 import difflib
+import sys
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -83,7 +84,7 @@ class Lesson:
             return {}
         # A slug begins with a digit, so its folder cannot be named in an import statement.
         spec = spec_from_file_location(f"course.lessons.{self.slug}.checks", self.checks)
-        module = module_from_spec(spec)
+        module = sys.modules[spec.name] = module_from_spec(spec)
         spec.loader.exec_module(module)
         return {found.name: found for found in vars(module).values() if isinstance(found, Task)}
 

@@ -110,8 +110,8 @@ const ask = (model, question, index, total) => {
   const status = element("div", { className: "status" });
   status.setAttribute("role", "status");
   const say = (...nodes) => status.replaceChildren(...nodes);
-  const name = `${question.id}-${crypto.randomUUID()}`;
-  const control = KINDS[question.kind](question, name, (text) => say(text));
+  // A name belongs to its form, so the same question twice on a page makes two groups.
+  const control = KINDS[question.kind](question, question.id, (text) => say(text));
   const guess = question.kind === "predict";
   const count = guess ? "Before you measure" : total > 1 ? `Question ${index + 1} of ${total}` : "Question";
   const form = element(
