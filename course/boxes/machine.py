@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from course import host, images, processes, programs
+from course import disks, host, images, processes, programs
 from course.boxes import accelerator, files, overlays, saved
 from course.boxes.box import (
     Box,
@@ -214,7 +214,7 @@ class VirtualMachine(Box):
             initrd=initrd,
             disk=self.disk or own,
             disk_format=overlays.form(self.disk) if self.disk else "qcow2",
-            root=f"UUID={images.DISK_UUID}" if own else "",
+            root=f"UUID={disks.UUID}" if own else "",
             has_agent=bool(wanted),
             hardware=self.hardware,
         )
