@@ -53,7 +53,7 @@ PACKAGES = ("systemd-sysv", "udev", "iproute2", "procps")
 OPTIONS = (
     "--verbose",
     "--variant=minbase",
-    "--skip=output/dev",  # a container and a kernel each make their own
+    "--skip=output/dev",  # a container and a kernel fill it, and only root could unpack it
     # A backup that nobody may read, so neither could an ordinary user who makes a disk of it.
     '--customize-hook=rm "$1/etc/shadow-"',
     '--aptopt=Acquire::Languages "none"',
@@ -63,6 +63,7 @@ OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/man/*",
 )
+RECIPE = "1"  # change it when the same command must give other bytes
 STEPS = ("Get:", "Unpacking ", "Setting up ")  # what apt and dpkg say once for each package
 STEPS_EXPECTED = 640  # of which these lines are the first 410; the rest of the time goes into:
 MILESTONES = {"Processing triggers for initramfs": 0.7, "I: cleaning": 0.85, "I: creating": 0.9}
@@ -100,7 +101,8 @@ def debian_inputs(files: dict[str, str]) -> dict[str, str]:
 
     Raises BuildFailed, ToolMissing.
     """
-    return {"command": json.dumps((*OPTIONS, *_distribution())), "files": json.dumps(files)}
+    command = json.dumps((*OPTIONS, *_distribution()))
+    return {"command": command, "files": json.dumps(files), "recipe": RECIPE}
 
 
 def make_debian(archive: Path, files: dict[str, str], progress: Progress) -> None:
@@ -117,6 +119,8 @@ def make_debian(archive: Path, files: dict[str, str], progress: Progress) -> Non
         _run(command, archive.parent, progress)
     finally:
         own.unlink()
+    with tarfile.open(archive, "a") as tar:
+        tar.addfile(_member("./dev", tarfile.DIRTYPE, 0o755))
 
 
 def _run(command: list[str], work: Path, progress: Progress) -> None:

@@ -98,11 +98,14 @@ def sources(bin_first: Path) -> Path:
 
 def test_debian_comes_from_the_sources_of_this_machine(sources: Path, tmp_path: Path) -> None:
     program(sources, "mmdebstrap", f'printf "%s\\n" "$@" > {tmp_path}/arguments')
+    (tmp_path / "root.tar").write_bytes(rootfs.pack((), {}, {}))
     rootfs.make_debian(tmp_path / "root.tar", {}, lambda part, doing: None)
     *_, suite, archive, source, updates = (tmp_path / "arguments").read_text().splitlines()
     assert (suite, archive) == ("bookworm", str(tmp_path / "root.tar"))
     assert source == "deb http://mirror.invalid/debian bookworm main"
     assert updates.endswith("bookworm-updates main")
+    with tarfile.open(tmp_path / "root.tar") as tar:
+        assert tar.getnames() == ["./dev"]  # empty, for a kernel or an engine to fill
 
 
 def test_debian_is_built_again_when_our_files_change(sources: Path) -> None:
