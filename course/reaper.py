@@ -4,8 +4,8 @@ A session is a Python process, named ``<pid>-<start time>``. It has a folder, an
 *state folder* for each thing that has to go:
 
     <run dir>/4711-81233/            the session
-        vm-k2x9/pid                  process groups to kill: "pid start-time", one a line
-        container-a81c/on_death      a command to run, as JSON
+        vm-1/pid                     process groups to kill: "pid start-time", one a line
+        labels-2/on_death            a command to run, as JSON
 
 A box that stops well removes its own state folder. For every other end there is the guard, a
 detached process that waits until this one is gone and then does what the state folders say.
@@ -25,12 +25,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ NOTE_AND_EXEC = (
     ' && echo "$pid $start" >> "$0/pid" && test -e "$0/pid" && exec "$@"'
 )
 
+_numbers = count(1)
 _guards: dict[Path, subprocess.Popen[bytes]] = {}
 _lock = threading.Lock()
 
@@ -78,7 +79,14 @@ def folder() -> Path:
 
 def state(name: str) -> Path:
     """A new state folder, for one thing that has to go. Make it *before* that thing."""
-    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder()))
+    path = place(name)
+    path.mkdir(mode=0o700)
+    return path
+
+
+def place(name: str) -> Path:
+    """Where a new state folder can be made: for who must know it before it is there."""
+    return folder() / f"{name}-{next(_numbers)}"
 
 
 def on_death(state: Path, argv: Sequence[str]) -> None:

@@ -107,7 +107,8 @@ class Process(Box):
 
     def _start(self) -> None:
         self._root = images.image(self.image).root
-        self._state = reaper.state("process")
+        self._state = reaper.place("process")  # known before it is made: an interrupt can come
+        self._state.mkdir()
         self._files.mkdir()
         self._mark("folder")
 

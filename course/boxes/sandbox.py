@@ -132,7 +132,8 @@ class Sandbox(Box):
         return twin.start()
 
     def _start(self) -> None:
-        self._state = reaper.state("sandbox")
+        self._state = reaper.place("sandbox")  # known before it is made: an interrupt can come
+        self._state.mkdir()
         if self._origin:
             files.copy(self._origin, self._state / "upper")
             self._origin = None
