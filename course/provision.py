@@ -150,7 +150,7 @@ def _start_engine() -> None:
 
 def _images(anew: bool) -> Iterator[Step]:
     try:
-        ready = images.is_ready("tiny") and not anew
+        ready = not anew and images.is_ready("tiny")
     except ToolMissing:
         ready = False  # a step before this one installs it
     except ImageDamaged as error:

@@ -10,12 +10,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from course import paths
 from course.errors import DiskFull, ImageDamaged
 
 EPOCH = 1_735_689_600  # 2025-01-01: the date of what we build, so equal inputs give equal bytes
-MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"  # size, time of change and checksum of each file at the top
+BELOW = "below.json"  # the checksums of the rest: one more file at the top
 UNFINISHED = "-unfinished"
 
 
@@ -59,9 +61,11 @@ def discard(name: str) -> None:
 
 def verify(folder: Path) -> None:
     """Read every byte again and compare it with the manifest. Raises ImageDamaged."""
-    for path, (_, _, digest) in _manifest(folder).items():
-        if not (folder / path).is_file() or file_digest(folder / path) != digest:
-            raise _damaged(folder / path)
+    top = {name: digest for name, (_, _, digest) in _read(folder / MANIFEST).items()}
+    below = _read(folder / BELOW) if BELOW in top else {}
+    for name, digest in (top | below).items():
+        if not (folder / name).is_file() or file_digest(folder / name) != digest:
+            raise _damaged(folder / name)
 
 
 def file_digest(path: Path) -> str:
@@ -113,7 +117,7 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
     try:
         with disk_errors():
             make(unfinished)
-            (unfinished / MANIFEST).write_text(json.dumps(_describe(unfinished), indent=1))
+            _describe(unfinished)
             unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -124,17 +128,24 @@ def _clear(shelf: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _describe(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Size, time of change and checksum of each file, links left out."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    return {str(path.relative_to(folder)): (*_stamp(path), file_digest(path)) for path in files}
+def _describe(folder: Path) -> None:
+    """Write the manifests, links left out. The one for every use is short however deep it goes."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    deep = [path for path in files if path.parent != folder]
+    if deep:
+        digests = {str(path.relative_to(folder)): file_digest(path) for path in deep}
+        (folder / BELOW).write_text(json.dumps(digests))
+        files.append(folder / BELOW)
+    top = [path for path in files if path.parent == folder]
+    manifest = {path.name: (*_stamp(path), file_digest(path)) for path in top}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def _look_over(folder: Path) -> None:
     """The cheap look, for every use: sizes and times of the files that stand at the top."""
-    for path, (size, changed, _) in _manifest(folder).items():
-        if "/" not in path and _stamp(folder / path) != (size, changed):
-            raise _damaged(folder / path)
+    for name, (size, changed, _) in _read(folder / MANIFEST).items():
+        if _stamp(folder / name) != (size, changed):
+            raise _damaged(folder / name)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -145,11 +156,11 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _manifest(folder: Path) -> dict[str, tuple[int, int, str]]:
+def _read(manifest: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / MANIFEST).read_text())
+        return json.loads(manifest.read_text())
     except (OSError, ValueError) as error:
-        raise _damaged(folder / MANIFEST) from error
+        raise _damaged(manifest) from error
 
 
 def _damaged(path: Path) -> ImageDamaged:

@@ -88,6 +88,18 @@ def test_the_whole_look_sees_what_the_cheap_one_does_not() -> None:
         store.verify(folder)
 
 
+def test_the_whole_look_goes_into_folders() -> None:
+    def make(folder: Path) -> None:
+        (folder / "root").mkdir()
+        write(folder / "root")
+
+    folder = store.built("thing", {}, make)
+    store.verify(folder)
+    (folder / "root/part").write_text("the BYTES")
+    with pytest.raises(ImageDamaged):
+        store.verify(folder)
+
+
 def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
     def full(folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
