@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,6 +22,9 @@ Echo = Callable[[str], None]
 
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 INSTALL = ("install", "--yes", "--no-install-recommends")
+# A kernel with AppArmor starts no container without its parser, and some distributions package
+# the docker command apart from the daemon.
+WITH_DOCKER = ("apparmor", "docker-cli")
 PARTS = {"dlstatus": 0, "pmstatus": 100}  # percent of what is done before this part begins
 BAR = "{desc}: {bar} {elapsed}"
 
@@ -94,11 +98,10 @@ def _packages(tests: bool) -> Iterator[Step]:
 def _install(names: list[str]) -> None:
     packages = programs.install_command(names).removeprefix("sudo apt-get install ").split()
     if "docker.io" in packages:
-        # A kernel with AppArmor starts no container without its parser, and some distributions
-        # package the docker command apart from the daemon.
-        packages += [name for name in ("apparmor", "docker-cli") if _apt_knows(name)]
+        packages += WITH_DOCKER
     _apt(["update"])
-    _apt([*INSTALL, *packages])
+    # One name that apt does not know would keep it from installing the others.
+    _apt([*INSTALL, *_known(packages)])
     for name in names:
         programs.require(name)
 
@@ -127,9 +130,12 @@ def _started(command: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def _apt_knows(package: str) -> bool:
-    command = ["apt-cache", "show", "--quiet", package]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def _known(packages: list[str]) -> list[str]:
+    """Those of the packages that this distribution has."""
+    command = ["apt-cache", "show", *packages]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = set(re.findall(r"^Package: (\S+)$", said, re.MULTILINE))
+    return [name for name in packages if name in found]
 
 
 def _engine() -> Iterator[Step]:

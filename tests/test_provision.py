@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,11 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(provision, "APT", (str(path),))
     monkeypatch.setattr(provision, "_root", list)
     path.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\necho dlstatus:1:50.0:half\n')
-    path.chmod(0o755)
+    known = tmp_path / "apt-cache"
+    known.write_text("#!/bin/sh\necho Package: qemu-utils; echo Package: busybox-static\n")
+    for file in (path, known):
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return path
 
 
@@ -165,6 +170,15 @@ def test_apt_is_asked_once_and_for_what_is_missing(apt: Path, machine: Machine) 
     update, install = (apt.parent / "calls").read_text().splitlines()
     assert update.endswith("update")
     assert install.endswith("install --yes --no-install-recommends qemu-utils busybox-static")
+
+
+def test_a_package_that_apt_does_not_know_keeps_no_other_from_coming(
+    apt: Path, machine: Machine
+) -> None:
+    machine.programs.remove("chromium")
+    with pytest.raises(ToolMissing, match="chromium"):
+        provision._install(["chromium", "qemu-img"])
+    assert (apt.parent / "calls").read_text().splitlines()[-1].endswith("recommends qemu-utils")
 
 
 def test_what_apt_said_last_is_what_the_learner_reads(apt: Path, machine: Machine) -> None:
