@@ -13,7 +13,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup doctor race bench test lint lock clean
+.PHONY: help lab setup doctor race bench test lint clean lock
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
