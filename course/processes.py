@@ -15,12 +15,13 @@ TICKS = os.sysconf("SC_CLK_TCK")  # a second
 class Stat(NamedTuple):
     """A process in numbers; ``cpu`` in seconds, ``start`` in clock ticks after boot.
 
-    Source: proc_pid_stat(5), fields 3, 4, 5, 14 + 15 and 22.
+    Source: proc_pid_stat(5), fields 3, 4, 5, 7, 14 + 15 and 22.
     """
 
     state: str
     parent: int
     group: int
+    terminal: int
     cpu: float
     start: int
 
@@ -33,7 +34,8 @@ def stat(pid: int) -> Stat | None:
         return None
     fields = line.rpartition(")")[2].split()  # the name before them may hold anything
     cpu = (int(fields[11]) + int(fields[12])) / TICKS
-    return Stat(fields[0], int(fields[1]), int(fields[2]), cpu, int(fields[19]))
+    parent, group, terminal, start = (int(fields[index]) for index in (1, 2, 4, 19))
+    return Stat(fields[0], parent, group, terminal, cpu, start)
 
 
 def is_alive(pid: int, start: int) -> bool:
@@ -69,6 +71,19 @@ def family(pid: int) -> list[int]:
     found = [pid]
     for member in found:  # grows while it is walked
         found += children.get(member, [])
+    return found
+
+
+def working_in(folder: Path) -> list[int]:
+    """The processes without a terminal whose working directory is in a folder."""
+    found = []
+    for pid, process in everyone().items():
+        with suppress(OSError):  # it ended, or is another user's
+            if (
+                Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(folder)
+                and not process.terminal
+            ):
+                found.append(pid)
     return found
 
 

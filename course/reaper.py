@@ -175,6 +175,10 @@ def _clean(folder: Path) -> None:
     commands = {command for state in states if (command := _command(state))}
     for state in states:
         kill(state)
+    # One that began as we were killed, and was not noted yet, has come as far as its folder.
+    for pid in processes.working_in(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     done = [_succeeds(command) for command in commands]
     if all(done):
         delete(folder)
@@ -191,11 +195,10 @@ def _renamed(folder: Path) -> Path:
 
 
 def _succeeds(argv: Sequence[str]) -> bool:
-    try:
-        run = subprocess.run(argv, timeout=PATIENCE, check=False, cwd="/", **QUIET)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return run.returncode == 0
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(argv, timeout=PATIENCE, check=True, cwd="/", **QUIET)
+        return True
+    return False
 
 
 def _command(state: Path) -> tuple[str, ...]:
@@ -231,10 +234,9 @@ def _kill_group(pid: int, start: int) -> None:
 
 
 def _is_over(path: Path) -> bool:
-    found = re.fullmatch(r"(\d+)-(\d+)", path.stem)
-    if not found:
+    if not re.fullmatch(r"\d+-\d+", path.stem):
         return False
-    return path.suffix == GONE or not processes.is_alive(int(found[1]), int(found[2]))
+    return path.suffix == GONE or not processes.is_alive(*map(int, path.stem.split("-")))
 
 
 def _unlock(_function: Any, path: str, error: Any) -> None:

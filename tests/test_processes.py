@@ -52,3 +52,23 @@ def test_memory_is_what_a_process_keeps_for_itself_and_its_share_of_the_rest() -
 
 def test_processor_time_is_in_seconds() -> None:
     assert abs(processes.cpu([os.getpid()]) - sum(os.times()[:2])) < 0.1
+
+
+def test_who_works_in_a_folder_and_has_no_terminal_is_found(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=tmp_path / "inside") as child:
+        assert processes.working_in(tmp_path) == [child.pid]
+        assert processes.working_in(tmp_path / "in") == []
+        child.stdin.close()
+    main, other = os.openpty()
+    with (
+        os.fdopen(main, "wb"),
+        subprocess.Popen(
+            ["setsid", "--ctty", "cat"], stdin=other, stdout=other, cwd=tmp_path
+        ) as shell,
+    ):
+        while (found := processes.stat(shell.pid)) and not found.terminal:
+            os.sched_yield()
+        assert processes.working_in(tmp_path) == []  # a learner who looks around
+        shell.kill()
+    os.close(other)

@@ -154,6 +154,14 @@ def test_what_a_command_left_in_the_background_is_killed_too(run: Path) -> None:
     assert becomes_true(lambda: not runs(background))
 
 
+def test_a_command_that_was_not_noted_yet_goes_with_its_folder(run: Path) -> None:
+    folder = run / "1-1" / "process-1"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "600"], cwd=folder) as command:
+        reaper.sweep()
+        assert command.wait(timeout=10) == -signal.SIGKILL
+
+
 def test_a_program_never_begins_once_its_state_folder_is_gone(run: Path, tmp_path: Path) -> None:
     state = reaper.state("late")
     reaper.remove(state)
