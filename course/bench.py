@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 from tqdm.auto import tqdm
 
-from course import experiments, goals, paths, results, stats
+from course import commands, goals, paths, results, stats
 from course.errors import ResultsError
 from course.stats import Estimate
 from course.units import OF_COLUMN, number
@@ -47,7 +47,7 @@ def aims() -> dict[str, list[Goal]]:
 def measure_command(command: Sequence[str], rounds: int = 10) -> dict[str, object]:
     """Time a command's run, in seconds: command, median, low, high, n. Raises CourseError."""
     name = shlex.join(command)
-    found = stats.median(results.measure({name: experiments.program(command)}, rounds)["seconds"])
+    found = stats.median(results.measure({name: commands.program(command)}, rounds)["seconds"])
     ends = {"median": found.value, "low": found.low, "high": found.high}
     return {"command": name, **ends, "n": found.n}
 

@@ -5,26 +5,20 @@ What differs between two arms of an experiment is the box, and nothing else.
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from statistics import median
-from subprocess import DEVNULL
-from tempfile import TemporaryFile
 
 import pandas as pd
 
-from course import host, images, labels, programs, results, stats
+from course import commands, host, images, labels, programs, results, stats
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
-from course.errors import CourseError, ToolMissing
 from course.trials import Arm
 from course.units import number, seconds
 
@@ -78,23 +72,7 @@ def first_answer(make: Make) -> Arm:
 def docker_run(image: str) -> Arm:
     """An arm that runs ``true`` by the docker command."""
     marks = [f"--label={name}={session}" for name, session in labels.label().items()]
-    return program(["docker", "run", "--rm", *marks, image, "true"])
-
-
-def program(command: Sequence[str]) -> Arm:
-    """An arm that runs a program of the host to its end. Raises ToolMissing, CourseError."""
-    if not shutil.which(command[0]):
-        raise ToolMissing("a program that is installed", command[0])
-    said = TemporaryFile()  # noqa: SIM115  as long-lived as the arm; reading a pipe would be timed
-
-    def arm() -> None:
-        running = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=said)
-        if code := running.wait():
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip()
-            raise CourseError(f"{shlex.join(command)} to end well", f"exit code {code}: {words}")
-
-    return arm
+    return commands.program(["docker", "run", "--rm", *marks, image, "true"])
 
 
 def can_run(make: Make) -> bool:

@@ -6,26 +6,23 @@ Its name is that of the data, its docstring the heading that they stand under.
 from __future__ import annotations
 
 import io
-import json
 import os
-import shlex
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from subprocess import DEVNULL, PIPE
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 
-from course import experiments, figures, programs, results, stats, trials
+from course import commands, experiments, figures, images, results, stats, trials
+from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
-from course.experiments import BOXES, first_answer
-from course.trials import Arm
+from course.experiments import BOXES, can_run, first_answer
+from course.kernel import kernel
 
 ROUNDS = 12
 TURNS = 40  # of the two stop-watches: their difference is small
@@ -50,7 +47,20 @@ print(time.perf_counter() - began)
 
 def starts() -> pd.DataFrame:
     """From start to first answer"""
-    return experiments.race(ROUNDS)
+    plain = (
+        {"plain QEMU": commands.until(_plain_qemu(), "Run /init")}
+        if can_run(VirtualMachine)
+        else {}
+    )
+    frame = results.measure(experiments.start_arms() | plain, ROUNDS)
+    loaded = results.PHASE + "state loaded"
+    if loaded not in frame:
+        return frame
+    resumed = frame[frame["arm"] == "vm resumed"]
+    states = resumed.assign(arm="vm resumed, state loaded", seconds=resumed[loaded])
+    both = pd.concat([frame, states], ignore_index=True)
+    both.attrs = frame.attrs
+    return both
 
 
 def states() -> pd.DataFrame:
@@ -132,10 +142,13 @@ def kernels() -> pd.DataFrame:
 def laps() -> pd.DataFrame:
     """From the command to JupyterLab, when everything is there already"""
     with TemporaryDirectory() as folder:
-        plain = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
-        ours = str(Path(sys.executable).with_name("course"))
-        lab = ["sh", "-c", '"$0" setup >&2 && exec "$0" lab "$1"', ours, f"{folder}/workspace"]
-        arms = {"course lab": _jupyter(lab, folder), "jupyter lab": _jupyter(plain, folder)}
+        ours, target = str(Path(sys.executable).with_name("course")), f"{folder}/workspace"
+        servers = {
+            "course lab": ["sh", "-c", '"$0" setup && exec "$0" lab "$1"', ours, target],
+            "jupyter lab": [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"],
+        }
+        own = os.environ | {"JUPYTER_RUNTIME_DIR": folder, "DISPLAY": ""}
+        arms = {arm: commands.until(argv, "/lab?token=", env=own) for arm, argv in servers.items()}
         return results.measure(arms, rounds=6)
 
 
@@ -144,11 +157,10 @@ def tools() -> pd.DataFrame:
     with NamedTemporaryFile() as file:
         file.write(bytes(32 * MEGABYTE))
         file.flush()
-        commands = {"sleep": ["sleep", "0.1"], "checksum": ["sha256sum", file.name]}
-        arms = {}
-        for name, command in commands.items():
-            arms[f"course: {name}"] = experiments.program(command)
-            arms[f"hyperfine: {name}"] = partial(_hyperfine, command)
+        arms, timed = {}, {"sleep": ["sleep", "0.1"], "checksum": ["sha256sum", file.name]}
+        for name, command in timed.items():
+            arms[f"course: {name}"] = commands.program(command)
+            arms[f"hyperfine: {name}"] = partial(commands.hyperfine, command)
         frame = results.measure(arms, rounds=TURNS)
     own = frame.pop(results.PHASE + "own")
     return frame.assign(seconds=own.fillna(frame["seconds"]))
@@ -177,40 +189,26 @@ def _clone(box: VirtualMachine) -> Iterator[None]:
         yield
 
 
-def _printed(commands: dict[str, list[str]], column: str) -> pd.DataFrame:
-    """The number that each command of a new Python prints, round by round"""
+def _printed(programs: dict[str, list[str]], column: str) -> pd.DataFrame:
+    """The number that each program for a new Python prints, round by round."""
     rows = [
-        {"arm": arm, "round": turn, column: float(_output([sys.executable, *command]))}
+        {"arm": arm, "round": turn, column: float(commands.output([sys.executable, *words]))}
         for turn in range(ROUNDS)
-        for arm, command in commands.items()
+        for arm, words in programs.items()
     ]
     return results.table(rows)
 
 
-def _output(command: Sequence[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def _plain_qemu() -> list[str]:
+    """What anybody would type to boot the same kernel and initramfs, as distributed.
 
-
-def _jupyter(command: Sequence[str], folder: str) -> Arm:
-    """An arm that starts a server and ends it once it has said its address"""
-
-    def arm() -> Iterator[None]:
-        own = os.environ | {"JUPYTER_RUNTIME_DIR": folder, "DISPLAY": ""}
-        with subprocess.Popen(command, stdin=DEVNULL, stderr=PIPE, text=True, env=own) as server:
-            try:
-                next(line for line in server.stderr if "/lab?token=" in line)
-                yield
-            finally:
-                server.terminate()
-
-    return arm
-
-
-def _hyperfine(command: Sequence[str]) -> dict[str, float]:
-    with NamedTemporaryFile(suffix=".json") as file:
-        flags = ["--runs=1", "--shell=none", f"--export-json={file.name}"]
-        _output([str(programs.require("hyperfine")), *flags, shlex.join(command)])
-        return {"own": json.load(file)["results"][0]["times"][0]}
+    The end of its boot is taken to be the kernel's word that the first program runs, which is
+    some moments before a first answer could come.
+    """
+    initrd = images.image("tiny").initrd
+    files = ["-kernel", str(kernel().packed), "-initrd", str(initrd), "-append", "console=ttyS0"]
+    accelerated = ["qemu-system-x86_64", "-accel", accelerator.best(), "-m", "128"]
+    return [*accelerated, *files, "-nographic", "-no-reboot"]
 
 
 def _many() -> pd.DataFrame:

@@ -1,0 +1,71 @@
+"""Programs of the host as arms of a measurement."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from subprocess import DEVNULL, PIPE, STDOUT
+from tempfile import NamedTemporaryFile, TemporaryFile
+from typing import Any
+
+from course import programs, reaper
+from course.errors import CourseError, ToolMissing
+from course.trials import Arm
+
+
+def program(command: Sequence[str]) -> Arm:
+    """An arm that runs a program of the host to its end. Raises ToolMissing, CourseError."""
+    _require(command[0])
+    said = TemporaryFile()  # noqa: SIM115  as long-lived as the arm; reading a pipe would be timed
+
+    def arm() -> None:
+        running = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=said)
+        if code := running.wait():
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()
+            raise CourseError(f"{shlex.join(command)} to end well", f"exit code {code}: {words}")
+
+    return arm
+
+
+def until(command: Sequence[str], word: str, **options: Any) -> Arm:
+    """An arm that starts a program and ends it once it has said the word.
+
+    ``options`` are those of Popen. Raises ToolMissing, CourseError.
+    """
+    _require(command[0])
+    options |= {"stdin": DEVNULL, "stdout": PIPE, "stderr": STDOUT, "errors": "replace"}
+
+    def arm() -> Iterator[None]:
+        state = reaper.state("command")
+        running = reaper.spawn(state, command, **options)
+        try:
+            if not any(word in line for line in running.stdout):
+                raise CourseError(f"{command[0]} to say {word!r}", "it ended before")
+            yield
+        finally:
+            reaper.remove(state)
+            running.communicate()
+
+    return arm
+
+
+def hyperfine(command: Sequence[str]) -> dict[str, float]:
+    """Have hyperfine time one run of a command; its time is the phase "own". Raises ToolMissing."""
+    with NamedTemporaryFile(suffix=".json") as file:
+        flags = ["--runs=1", "--shell=none", f"--export-json={file.name}"]
+        output([str(programs.require("hyperfine")), *flags, shlex.join(command)])
+        return {"own": json.load(file)["results"][0]["times"][0]}
+
+
+def output(command: Sequence[str]) -> str:
+    """What a program prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _require(name: str) -> None:
+    if not shutil.which(name):
+        raise ToolMissing("a program that is installed", name)

@@ -1,0 +1,42 @@
+"""Programs of the host, as arms."""
+
+from __future__ import annotations
+
+import pytest
+
+from course import commands, results
+from course.errors import CourseError, ToolMissing
+
+
+def test_a_program_is_timed_to_its_end() -> None:
+    frame = results.measure({"sleep": commands.program(["sleep", "0.05"])}, rounds=2)
+    assert (frame["seconds"] >= 0.05).all()
+
+
+def test_a_program_that_fails_says_what_it_said() -> None:
+    arm = commands.program(["sh", "-c", "echo broken >&2; exit 3"])
+    with pytest.raises(CourseError, match="exit code 3: broken"):
+        arm()
+
+
+def test_a_program_that_is_not_there_is_told_before_anything_runs() -> None:
+    with pytest.raises(ToolMissing, match="no-such-program"):
+        commands.program(["no-such-program"])
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_program_is_timed_to_its_word_and_ended() -> None:
+    arm = commands.until(["sh", "-c", "sleep 0.05; echo ready; sleep 100"], "ready")
+    frame = results.measure({"server": arm}, rounds=2)
+    assert frame["seconds"].between(0.05, 5).all()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_program_that_never_says_its_word_is_told() -> None:
+    with pytest.raises(CourseError, match="ready"):
+        results.measure({"server": commands.until(["echo", "hello"], "ready")})
+
+
+def test_hyperfine_times_the_same_command() -> None:
+    told = commands.hyperfine(["sleep", "0.05"])
+    assert 0.05 <= told["own"] < 5
