@@ -169,7 +169,8 @@ def _kvm() -> Finding:
 
 
 def _accelerator() -> Finding:
-    return passed(accelerator.best())
+    found = accelerator.verdict()
+    return passed(f"{'KVM' if found.works else 'TCG, not KVM'}: {found.why}")
 
 
 def _image(name: str) -> Finding:

@@ -24,7 +24,8 @@ BAD = [Check("it works", lambda: failed("it does not", "mend it"))]
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing built, and an accelerator that costs no boot to find out."""
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(accelerator, "best", lambda: "tcg")
+    verdict = accelerator.Verdict(False, "no such device")
+    monkeypatch.setattr(accelerator, "verdict", lambda: verdict)
 
 
 def row(name: str) -> Row:
@@ -66,6 +67,11 @@ def test_an_engine_that_is_away_is_a_finding_and_no_crash(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(doctor, "engine", away)
     assert row("storage driver") == Row("storage driver", Outcome.FAILED, "none", "start it")
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_accelerator_comes_with_the_reason() -> None:
+    assert row("accelerator that works").value == "TCG, not KVM: no such device"
 
 
 @pytest.mark.usefixtures("machine")
