@@ -223,8 +223,7 @@ def _kill_group(pid: int, start: int) -> None:
     A leader that is gone is no hindrance: the kernel gives nobody else the number of a group
     that still has members.
     """
-    found = processes.stat(pid)
-    if found and found.start != start:
+    if (found := processes.stat(pid)) and found.start != start:
         return
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

@@ -156,6 +156,16 @@ def test_a_wall_that_cannot_be_built_is_one_clear_error(monkeypatch: pytest.Monk
         Sandbox().start()
 
 
+def test_a_kernel_that_refuses_is_one_clear_error() -> None:
+    code = "from course import Sandbox; Sandbox().start()"
+    # In a user namespace whose own limit of network namespaces is none.
+    limit = 'echo 0 > /proc/sys/user/max_net_namespaces; exec "$0" -c "$1"'
+    unshare = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, sys.executable, code]
+    run = subprocess.run(unshare, capture_output=True, text=True, check=False)
+    assert "Expected namespaces can be made" in run.stderr
+    assert "No space left" in run.stderr  # what the kernel says when a limit is reached
+
+
 def test_a_box_whose_first_process_was_killed_does_not_run() -> None:
     with Sandbox() as box:
         box.exec("sleep 600 > /dev/null 2>&1 &")

@@ -36,7 +36,6 @@ from course.errors import CommandTimeout, NotRunning
 
 PATIENCE = 10.0  # seconds for the shim to do what it is told
 LARGEST = 2**16  # bytes in what it says
-KERNEL_NAMES = {"mount": "NS", "uts": "UTS", "ipc": "IPC", "pid": "PID", "net": "NET"}
 
 _numbers = count(1)
 
@@ -68,7 +67,7 @@ class Sandbox(Box):
     def requirements(cls) -> list[Check]:
         def probe() -> Finding:
             user = ("user", "map-root-user") if os.geteuid() else ()
-            flags = [f"--{name}" for name in (*user, *KERNEL_NAMES, "fork")]
+            flags = [f"--{name}" for name in (*user, "mount", "uts", "ipc", "net", "pid", "fork")]
             argv = ["unshare", *flags, "mount", "-t", "proc", "proc", "/proc"]
             run = subprocess.run(argv, capture_output=True, text=True, check=False)
             mend = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run as root"
@@ -78,9 +77,9 @@ class Sandbox(Box):
 
     @property
     def command(self) -> str:
-        names = [name for name in KERNEL_NAMES if name != "net" or not self.network]
+        flags = "|".join(f"CLONE_NEW{name.upper()}" for name in self._namespaces)
         return (
-            f"clone({'|'.join(f'CLONE_NEW{KERNEL_NAMES[name]}' for name in names)})"
+            f"clone({flags.replace('NEWMNT', 'NEWNS')})"
             f' + mount("overlay", lowerdir={images.image(self.image).root})'
             ' + pivot_root(".", ".") + execve("/bin/sh", "-c", COMMAND)'
         )
@@ -153,7 +152,8 @@ class Sandbox(Box):
             (self._state / name).mkdir()
         lower = images.image(self.image).root
         folders = [str(self._state / name) for name in ("root", "upper", "work")]
-        wish = {"network": self.network, "folders": [folders[0], str(lower), *folders[1:]]}
+        folders.insert(1, str(lower))
+        wish = {"namespaces": self._namespaces, "folders": folders}
         self._shim, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ExitStack() as stack:
             stack.enter_context(theirs)
@@ -187,6 +187,10 @@ class Sandbox(Box):
         if self._state:
             reaper.remove(self._state)
             self._state = None
+
+    @property
+    def _namespaces(self) -> list[str]:
+        return ["mnt", "uts", "ipc", "pid"] + ([] if self.network else ["net"])
 
     def _kept(self, name: str) -> Path:
         return self._state / f"snapshot-{snapshot_name(name)}"

@@ -35,20 +35,31 @@ def receive(connection: socket.socket) -> tuple[dict | None, list[int]]:
     return (json.loads(data) if data else None), files
 
 
+def say(connection: socket.socket, **message: object) -> None:
+    """One message to the other side."""
+    connection.send(json.dumps(message).encode())
+
+
 def serve() -> None:
     """Clone a sandbox for every message, until the other side is gone."""
     control = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a sandbox
-    if os.geteuid() != 0:
-        namespaces.become_root_of_a_user_namespace()
     while True:
         wish, files = receive(control)
         if wish is None:
             return
-        own = ["mnt", "uts", "ipc", "pid"] + ([] if wish["network"] else ["net"])
-        if namespaces.clone(*own) == 0:
-            control.close()
-            Shim(files, wish).run()
+        box = socket.socket(fileno=files.pop(0))
+        try:
+            if os.geteuid() != 0:
+                namespaces.become_root_of_a_user_namespace()
+            if namespaces.clone(*wish["namespaces"]) == 0:
+                # In place of the zygote's socket: the empty input of every command.
+                os.dup2(os.open("/dev/null", os.O_RDONLY), control.fileno())
+                Shim(box, files, wish).run()
+        except OSError as error:
+            with suppress(BrokenPipeError):  # the box was interrupted
+                say(box, error=str(error))
+        box.close()
         for file in files:
             os.close(file)
 
@@ -60,10 +71,9 @@ class Shim:
     nothing inside can reach it: to look into a process that has more powers takes a power.
     """
 
-    def __init__(self, files: list[int], wish: dict) -> None:
-        # The first file is the socket to the box, the others are the caps' ``cgroup.procs``.
-        self.box, self.caps = socket.socket(fileno=files[0]), files[1:]
-        self.wish = wish
+    def __init__(self, box: socket.socket, caps: list[int], wish: dict) -> None:
+        self.box, self.wish = box, wish
+        self.caps = caps  # the open ``cgroup.procs`` of each cap
         self.command = 0  # the number of the command that runs now
 
     def run(self) -> None:
@@ -72,7 +82,7 @@ class Shim:
             self.build()
             self.serve()
         except BaseException as error:
-            self.say(error=str(error))
+            say(self.box, error=str(error))
         finally:
             os._exit(0)
 
@@ -83,7 +93,7 @@ class Shim:
         namespaces.die_with_parent()
         for number in (signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        if not wish["network"]:
+        if "net" in wish["namespaces"]:
             namespaces.loopback_up()
         namespaces.layer_root(*wish["folders"])
         namespaces.add_devices(wish["folders"][0])
@@ -94,7 +104,7 @@ class Shim:
         os.umask(0o022)
         namespaces.give_up_powers()
         phases["entered"] = time.perf_counter()
-        self.say(pid=pid, phases=phases)
+        say(self.box, pid=pid, phases=phases)
 
     def serve(self) -> None:
         """Start what the box asks for, one at a time, and say how it ended."""
@@ -134,7 +144,7 @@ class Shim:
             with suppress(ProcessLookupError):
                 os.killpg(self.command, signal.SIGKILL)
             self.collect()
-        self.say(killed=True)
+        say(self.box, killed=True)
 
     def become(self, command: str, stdout: int, stderr: int) -> None:
         """In the child: into the caps, and turn into the command."""
@@ -144,7 +154,6 @@ class Shim:
                 os.write(cap, b"0")  # 0 is the process that writes
             for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)  # Python ignores the last two
-            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
             os.dup2(stdout, 1)
             os.dup2(stderr, 2)
             os.execve("/bin/sh", ["sh", "-c", command], ENVIRONMENT)
@@ -164,10 +173,7 @@ class Shim:
                 return
             if pid == self.command:
                 self.command = 0
-                self.say(status=status, cpu=used.ru_utime + used.ru_stime)
-
-    def say(self, **message: object) -> None:
-        self.box.send(json.dumps(message).encode())
+                say(self.box, status=status, cpu=used.ru_utime + used.ru_stime)
 
 
 if __name__ == "__main__":
