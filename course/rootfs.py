@@ -165,8 +165,12 @@ def _failed(said: list[str]) -> CourseError:
     return BuildFailed("mmdebstrap to make a root filesystem", words, mend)
 
 
+@cache
 def _distribution() -> tuple[str, ...]:
-    """What to install, the suite, and the sources: those of the machine's own distribution."""
+    """What to install, the suite, and the sources: those of the machine's own distribution.
+
+    Asked before every start of a box, and apt takes its time to answer.
+    """
     programs.require("mmdebstrap")
     asked = "$(ORIGIN)|$(CODENAME)|$(COMPONENT)|deb $(REPO_URI) $(RELEASE) main"
     command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]

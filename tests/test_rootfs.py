@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,13 @@ def program(folder: Path, name: str, script: str) -> None:
 
 
 @pytest.fixture
-def bin_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bin_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return folder
+    rootfs._distribution.cache_clear()
+    yield folder
+    rootfs._distribution.cache_clear()
 
 
 def test_tiny_is_the_same_bytes_each_time(tmp_path: Path) -> None:
