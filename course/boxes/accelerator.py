@@ -1,12 +1,125 @@
-"""Which accelerator really works here: KVM (the processor runs the guest) or TCG (QEMU does)."""
+"""Which accelerator really works here: KVM, where the processor itself runs the guest, or TCG,
+where QEMU translates every instruction.
+
+That ``/dev/kvm`` opens means little. KVM counts only after a few telling instructions ran on it,
+and then a real kernel. The verdict is remembered for this kernel and this QEMU.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from course import images, paths, programs, reaper
+from course.boxes.kvm_probe import DEVICE
+from course.errors import StartFailed
+
+PROBE_DEADLINE, BOOT_DEADLINE = 5.0, 20.0  # seconds
+READY = "ready"  # what the guest `tiny` prints on its console at the end of its boot
+HOME = platform.machine()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether KVM runs a real kernel, and how that was found out."""
+
+    works: bool
+    why: str
+
 
 def best() -> str:
-    """ "kvm" where a real kernel boots on it, else "tcg"."""
-    return "tcg"
+    """The accelerator to use: "kvm" where a real kernel boots on it, else "tcg"."""
+    return "kvm" if verdict().works else "tcg"
+
+
+def verdict() -> Verdict:
+    """What is true of KVM here; the first time it takes a moment to find out."""
+    if not DEVICE.exists():
+        return Verdict(False, f"{DEVICE} is not there")
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
+        return Verdict(False, f"this user may not open {DEVICE}")
+    memory, here = paths.cache_dir() / "accelerator.json", _here()
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        kept = json.loads(memory.read_text())
+        if kept["here"] == here:
+            return Verdict(**kept["verdict"])
+    found = _judge()
+    unfinished = memory.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps({"here": here, "verdict": asdict(found)}))
+    unfinished.rename(memory)
+    return found
 
 
 def require_kvm() -> None:
-    """E"""
+    """Raise StartFailed with the reason where KVM does not work."""
+    found = verdict()
+    if not found.works:
+        mend = 'accelerator="tcg"'
+        if DEVICE.exists() and not os.access(DEVICE, os.R_OK | os.W_OK):
+            mend = 'sudo usermod -aG kvm "$USER", then log out and in again'
+        raise StartFailed("a KVM that runs a kernel", found.why, mend)
+
+
+def _here() -> list[str]:
+    program = programs.require(f"qemu-system-{HOME}")
+    return [platform.release(), str(program), str(program.stat().st_mtime_ns)]
+
+
+def _judge() -> Verdict:
+    if HOME == "x86_64":
+        good, said = _small_guest()
+        if not good:
+            return Verdict(False, f"a guest of a few instructions: {said}")
+    return _real_kernel()
+
+
+def _small_guest() -> tuple[bool, str]:
+    """In a process of its own, which can be killed when the guest hangs."""
+    argv = [sys.executable, "-P", "-m", "course.boxes.kvm_probe"]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=PROBE_DEADLINE, check=False, cwd="/"
+        )
+    except subprocess.TimeoutExpired:
+        return False, "it hangs"
+    said = done.stdout.strip() or done.stderr.strip().rpartition("\n")[2]
+    return done.returncode == 0, said
+
+
+def _real_kernel(accelerator: str = "kvm", processor: str = "host") -> Verdict:
+    """Boot ``tiny`` until it says that it is ready."""
+    kernel, initrd = images.image("tiny").boot_files(HOME)
+    argv = [f"qemu-system-{HOME}", "-nodefaults", "-no-user-config", "-display", "none"]
+    argv += ["-no-reboot", "-accel", accelerator, "-cpu", processor, "-m", "128"]
+    argv += ["-machine", "virt"] if HOME == "aarch64" else []
+    argv += ["-kernel", str(kernel), "-initrd", str(initrd)]
+    argv += ["-append", "panic=-1 console=ttyS0 console=ttyAMA0"]
+    state = reaper.state("kvm")
+    argv += ["-serial", f"file:{state / 'console'}"]
+    with (state / "stderr").open("wb") as said:
+        process = reaper.spawn(state, argv, stdin=subprocess.DEVNULL, stderr=said)
+    try:
+        return _awaited(process, state)
+    finally:
+        reaper.remove(state)
+        process.wait()
+
+
+def _awaited(process: subprocess.Popen[bytes], state: Path) -> Verdict:
+    deadline = time.monotonic() + BOOT_DEADLINE
+    while time.monotonic() < deadline:
+        with suppress(FileNotFoundError):
+            if READY in (state / "console").read_text(errors="replace").splitlines():
+                return Verdict(True, "a real kernel boots")
+        if process.poll() is not None:
+            words = (state / "stderr").read_text(errors="replace").strip()
+            return Verdict(False, f"QEMU ended: {words}")
+        time.sleep(0.02)
+    return Verdict(False, f"a real kernel does not boot within {BOOT_DEADLINE:g} s")

@@ -182,8 +182,10 @@ class Box(ABC):
         state = "running" if self.running else "not running"
         return f"<{type(self).__name__} {self.image!r}, {state}>"
 
-    def _mark(self, phase: str) -> None:
-        self.phases[phase] = time.perf_counter() - self._began
+    def _mark(self, phase: str, ago: float = 0.0) -> None:
+        """Note that a phase ended, now or some seconds ago; none ends before the one before it."""
+        ended = time.perf_counter() - self._began - ago
+        self.phases[phase] = max(ended, *self.phases.values(), 0.0)
 
     def _require_running(self) -> None:
         if not self.running:

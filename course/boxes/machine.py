@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import platform
 import shlex
-import shutil
-import time
 from collections.abc import Mapping, Sequence
 from copy import copy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from course import disks, host, images, processes, programs
+from course import host, images, processes, programs
 from course.boxes import accelerator, files, overlays, saved
 from course.boxes.box import (
     Box,
@@ -23,14 +20,17 @@ from course.boxes.box import (
     snapshot_missing,
     snapshot_name,
 )
-from course.boxes.plan import Hardware, Plan, command_line
+from course.boxes.command_line import command_line, own_memory
+from course.boxes.plan import Hardware, Plan
 from course.boxes.process import busybox_check
-from course.boxes.running import BASE, Running
+from course.boxes.running import Running
 from course.checks import Check, Finding, failed, passed
+from course.disks import UUID
 from course.errors import BoxError, NotEnoughMemory, NotRunning, ToolMissing
 
 DEADLINE = 120.0  # seconds for a start: emulated, on a busy machine, a boot takes its time
 MEMORY = {"tiny": "128M", "debian": "512M"}
+STOCK = Hardware()
 HOME = platform.machine()
 
 
@@ -40,13 +40,13 @@ class VirtualMachine(Box):
         with VirtualMachine("tiny") as box:
             print(box.exec("uname -r").stdout)
 
-    ``image``: "tiny", "debian", or None for whatever ``disk`` or ``kernel`` hold; such a guest
-    has no agent, and its ``console`` is all that it says. ``resume``: begin from the saved state
-    of a machine like this (saved at the first start), else boot. ``reseed``: give a resumed
-    guest the time and fresh randomness. ``accelerator``: "kvm", "tcg" or None for the best that
-    works. ``disk``: an image of the learner's (qcow2 or raw), written to. ``ports``: guest port →
-    port on 127.0.0.1, 0 for a free one. ``architecture``: as ``uname -m`` says it.
-    ``deadline``: seconds for a start.
+    ``image``: "tiny", "debian", or None for what ``disk`` or ``kernel`` hold; such a guest has
+    no agent, and its ``console`` is all that it says. ``resume``: go on from the saved state of
+    such a machine (saved at the first start), else boot. ``reseed``: tell a resumed guest the
+    time and give it fresh randomness. ``accelerator``: "kvm", "tcg", or None for the best that
+    works. ``disk``: an image of the learner's, qcow2 or raw; it is written to. ``ports``: port
+    of the guest → port on 127.0.0.1, 0 for a free one. ``balloon``: give it one, for
+    ``set_memory``. ``architecture``: as ``uname -m`` says it. ``deadline``: seconds for a start.
     """
 
     kind = "virtual machine"
@@ -65,18 +65,18 @@ class VirtualMachine(Box):
         disk: Path | None = None,
         kernel: Path | None = None,
         balloon: bool = False,
-        hardware: Hardware = Hardware(),
+        hardware: Hardware = STOCK,
         architecture: str = HOME,
         deadline: float = DEADLINE,
     ) -> None:
-        memory = MEMORY.get(image or "", "128M") if memory is None else memory
-        super().__init__(image, cpus=cpus, memory=memory, network=network)
-        if cpus != int(cpus) or cpus < 1:
+        usual = MEMORY.get(image or "", "128M")
+        super().__init__(image, cpus=cpus, memory=memory or usual, network=network)
+        if cpus < 1 or cpus != int(cpus):
             raise BoxError("a whole number of processors", repr(cpus), "cpus=1")
-        self.accelerator, self.resume, self.reseed = accelerator, resume, reseed
-        self.ports, self.balloon, self.hardware = dict(ports or {}), balloon, hardware
-        self.disk, self.kernel = disk, kernel
-        self.architecture, self.deadline = architecture, deadline
+        self.ports, self.accelerator = dict(ports or {}), accelerator
+        self.resume, self.reseed = resume, reseed
+        self.disk, self.kernel, self.balloon = disk, kernel, balloon
+        self.hardware, self.architecture, self.deadline = hardware, architecture, deadline
         self._vm: Running | None = None
         self._origin: Running | None = None  # the machine that a clone goes on from
         self._snapshots: set[str] = set()
@@ -93,11 +93,11 @@ class VirtualMachine(Box):
 
     @property
     def command(self) -> str:
-        """The command line of its QEMU, to be pasted into a shell."""
+        """The command line of its QEMU, as one would type it."""
         if self._vm:
             return shlex.join(self._vm.qemu.argv)
-        plan = self._planned()
-        return shlex.join(command_line(plan, Path("FOLDER"), saved.own_memory(plan)))
+        plan = self._plan()
+        return shlex.join(command_line(plan, Path("FOLDER"), own_memory(plan)))
 
     @property
     def console(self) -> str:
@@ -124,9 +124,9 @@ class VirtualMachine(Box):
         return self._vm.address(port)
 
     def set_memory(self, size: str | int) -> int:
-        """Have the guest's balloon take memory from it, or give it back; the bytes it has then.
+        """Have the balloon take memory from the guest, or give it back; the bytes left to it.
 
-        Needs ``balloon=True``. Raises BoxError.
+        Needs ``balloon=True``, and cannot go beyond ``memory``. Raises BoxError.
         """
         self._require_running()
         return self._vm.balloon(parse_size(size))
@@ -158,33 +158,37 @@ class VirtualMachine(Box):
         if name not in self._snapshots:
             raise snapshot_missing(name)
         self._vm.return_to(name)
-        self._vm.wake()
 
     def clone(self, *, reseed: bool = True) -> VirtualMachine:
-        """A second VM that goes on from this one's state, its disk an overlay on this one's.
+        """A second VM that goes on from this one's state; a disk is shared until it is written.
 
-        Without ``reseed`` both have the same time and the same random numbers ahead.
+        Without ``reseed`` both have the same random numbers ahead. Where there is a disk, this
+        one's snapshots are left behind in the part that is shared.
         """
         self._require_running()
         twin = copy(self)
-        twin.reseed, twin.running, twin._vm, twin._snapshots = reseed, False, None, set()
-        twin._origin = self._vm
+        twin.reseed, twin.running, twin._snapshots = reseed, False, set()
+        twin._vm, twin._origin = None, self._vm
+        if self._vm.plan.root:
+            self._snapshots.clear()
         try:
             return twin.start()
         finally:
             twin._origin = None
 
     def _start(self) -> None:
-        plan = self._planned()
-        if plan.accelerator == "tcg":
-            host.note_emulation()  # so that results say so
+        plan = self._plan()
         if plan.memory > host.available_memory():
             found = f"{host.available_memory() // 2**20} MiB free"
             raise NotEnoughMemory(f"{plan.memory // 2**20} MiB of memory", found, "memory=...")
-        if self._origin or (self.resume and self._can_resume()):
-            self._go_on(plan)
+        can_resume = self.image and not (self.disk or self.kernel) and self.architecture == HOME
+        if self._origin:
+            self._new(plan).follow(self._origin, self.reseed)
+        elif self.resume and can_resume:
+            folder = saved.state_of(plan, self._save_first)
+            self._new(plan).resume(folder, self.reseed)
         else:
-            self._boot(plan)
+            self._new(plan).boot()
 
     def _stop(self) -> None:
         self._snapshots.clear()
@@ -192,15 +196,19 @@ class VirtualMachine(Box):
             self._vm.end()
         self._vm = None
 
-    def _can_resume(self) -> bool:
-        return bool(self.image) and not (self.disk or self.kernel) and self.architecture == HOME
+    def _new(self, plan: Plan) -> Running:
+        self._vm = Running(plan, self._mark, self.deadline)
+        return self._vm
 
-    def _planned(self) -> Plan:
-        wanted = images.image(self.image) if self.image else None
-        kernel, initrd = wanted.boot_files(self.architecture) if wanted else (None, None)
-        own = wanted.disk if wanted and self.image != "tiny" else None
+    def _save_first(self, folder: Path) -> None:
+        Running(self._plan(), lambda *_, **__: None, self.deadline).save_first(folder)
+
+    def _plan(self) -> Plan:
+        image = images.image(self.image) if self.image else None
+        kernel, initrd = image.boot_files(self.architecture) if image else (None, None)
+        own = image.disk if image and image.name != "tiny" else None
         if self.disk:
-            overlays.check(self.disk, boots=not (wanted or self.kernel))
+            overlays.check(self.disk, boots=not (image or self.kernel))
         return Plan(
             name=self.image or "guest",
             memory=self.memory,
@@ -214,8 +222,8 @@ class VirtualMachine(Box):
             initrd=initrd,
             disk=self.disk or own,
             disk_format=overlays.form(self.disk) if self.disk else "qcow2",
-            root=f"UUID={disks.UUID}" if own else "",
-            has_agent=bool(wanted),
+            root=f"UUID={UUID}" if own else "",
+            has_agent=bool(image),
             hardware=self.hardware,
         )
 
@@ -225,62 +233,3 @@ class VirtualMachine(Box):
         if self.accelerator == "kvm":
             accelerator.require_kvm()
         return self.accelerator or accelerator.best()
-
-    def _boot(self, plan: Plan) -> None:
-        deadline = time.monotonic() + self.deadline
-        self._vm = vm = Running(plan)
-        if plan.root:
-            vm.add_overlay(plan.disk)
-        vm.start(saved.own_memory(plan), deadline)
-        self._mark("qemu started")
-        if not vm.agent:
-            return
-        now, *init = vm.ready(deadline)
-        answered = time.perf_counter() - self._began
-        # The guest's own clock began with its kernel.
-        began = max(answered - now, self.phases["qemu started"])
-        self.phases["kernel started"] = began
-        for uptime in init:
-            self.phases["init started"] = began + uptime
-        self.phases["answered"] = answered
-
-    def _go_on(self, plan: Plan) -> None:
-        """Go on from another machine's state, or from one saved before."""
-        deadline = time.monotonic() + self.deadline
-        if self._origin:
-            self._vm = vm = Running(plan)
-            try:
-                self._origin.hand_on(vm.folder)
-            finally:
-                self._origin.go_on()
-            folder, memory = vm.folder, saved.own_memory(plan)
-        else:
-            folder = saved.state_of(plan, partial(self._save_new, plan))
-            self._vm = vm = Running(plan)
-            memory = saved.memory_file(plan, folder, share=False)
-        if plan.root:
-            vm.add_overlay(folder / BASE)
-        vm.start(memory, deadline, boot=False)
-        self._mark("qemu started")
-        saved.load(vm.monitor, folder / saved.STATE)
-        self._mark("state loaded")
-        if self.reseed:
-            vm.wake()
-            self._mark("answered")
-
-    def _save_new(self, plan: Plan, folder: Path) -> None:
-        """Boot such a machine with its memory in a file, let it come to rest, and save it."""
-        vm = Running(plan)
-        try:
-            if plan.root:
-                vm.add_overlay(plan.disk)
-            deadline = time.monotonic() + self.deadline
-            vm.start(saved.memory_file(plan, folder, share=True), deadline)
-            vm.ready(deadline)
-            saved.settle(vm.qemu.pid)
-            vm.hand_on(vm.folder)
-            for name in (saved.STATE, BASE):
-                if (vm.folder / name).exists():
-                    shutil.copyfile(vm.folder / name, folder / name)
-        finally:
-            vm.end()

@@ -38,13 +38,13 @@ def check(path: Path, boots: bool) -> None:
             raise ImageDamaged(expected, end.hex(" "), "write the two bytes at offset 510")
 
 
-def overlay(base: Path, target: Path) -> None:
+def create(base: Path, target: Path) -> None:
     """A new qcow2 disk that begins as ``base`` is and leaves it as it is. Raises BoxError."""
     backing = ["-b", str(base), "-F", "qcow2"]
     _run("create", "-q", "-f", "qcow2", *backing, str(target))
 
 
-def empty(target: Path) -> None:
+def create_empty(target: Path) -> None:
     """A new qcow2 disk with nothing on it, for the states of machines. Raises BoxError."""
     _run("create", "-q", "-f", "qcow2", str(target), "1M")
 

@@ -1,9 +1,11 @@
-"""A virtual machine that runs: its QEMU, and the three ways to it."""
+"""A virtual machine that runs: its QEMU, and the ways to it."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from socket import socket
@@ -12,24 +14,25 @@ from typing import Any
 from course import reaper
 from course.boxes import overlays, saved, wake
 from course.boxes.agent import Agent
+from course.boxes.command_line import NODE, PORTS, command_line, memory_file, own_memory
 from course.boxes.monitor import Monitor
-from course.boxes.plan import NODE, Plan, command_line
+from course.boxes.plan import Plan
 from course.boxes.qemu import Qemu
 from course.errors import BoxError
 
-PATIENCE = 20.0  # seconds for a guest to give memory back
-BASE = "base.qcow2"  # the disk that a clone shares with what it was cloned from
 STATES = "states.qcow2"  # where a machine without a disk of its own keeps its snapshots
 
 
 class Running:
-    """From the start of its QEMU to its end. ``start`` raises StartFailed, NeverAnswered.
+    """From the start of its QEMU to its end, which may come at any time.
 
-    ``plan.disk`` is written to; who wants to keep it as it is hands in an overlay.
+    ``mark`` is told each phase as it ends, and how many seconds ago. ``deadline``: seconds for
+    the start, which raises StartFailed and NeverAnswered.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, mark: Callable[..., None], deadline: float) -> None:
+        self.plan, self._mark = plan, mark
+        self._deadline = time.monotonic() + deadline
         self.folder = reaper.state("vm")
         self.qemu: Qemu | None = None
         self.monitor: Monitor | None = None
@@ -37,30 +40,61 @@ class Running:
         self._wakes: socket | None = None
         self._tops = [NODE]  # the layers of the disk, as QEMU's block layer calls them
 
-    def start(self, memory: str, deadline: float, boot: bool = True) -> None:
-        """Start QEMU, with the guest booting or waiting for its state, and connect to it."""
-        self.qemu = Qemu(self.folder, command_line(self.plan, self.folder, memory, boot))
-        self.monitor = Monitor(self.qemu.connect("monitor", deadline))
-        if self.plan.has_agent:
-            commands, kills, self._wakes = (
-                self.qemu.connect(name, deadline) for name in ("commands", "kills", "wakes")
-            )
-            self.agent = Agent(commands, kills)
-
-    def add_overlay(self, base: Path) -> None:
-        """Give the machine a disk of its own that begins as ``base`` is."""
-        disk = self.folder / "disk.qcow2"
-        overlays.overlay(base, disk)
-        self.plan = replace(self.plan, disk=disk)
-
-    def ready(self, deadline: float) -> list[float]:
-        """Wait for the agent; see ``Agent.wait_until_ready``. Raises StartFailed, NeverAnswered."""
+    def boot(self, memory: str | None = None) -> None:
+        """Start the machine from nothing, until its agent answers; without one, only start it."""
+        self._stand_on(self.plan.disk)
+        self._launch(memory or own_memory(self.plan))
+        if not self.agent:
+            return
         try:
-            return self.agent.wait_until_ready(deadline)
+            now, *init = self.agent.wait_until_ready(self._deadline)
         except TimeoutError:
             raise self.qemu.silence("the guest to answer") from None
         except EOFError:
             raise self.qemu.failure() from None
+        # The guest's own clock began with its kernel.
+        self._mark("kernel started", ago=now)
+        for uptime in init:
+            self._mark("init started", ago=now - uptime)
+        self._mark("answered")
+
+    def resume(self, folder: Path, reseed: bool) -> None:
+        """Go on from a saved state, whose files stay as they are."""
+        self._go_on(folder, memory_file(self.plan, folder, share=False), reseed)
+
+    def follow(self, origin: Running, reseed: bool) -> None:
+        """Go on from where another machine is now; that one goes on as well."""
+        try:
+            origin.hand_on(self.folder)
+        finally:
+            origin.monitor.execute("cont")
+        self._go_on(self.folder, own_memory(self.plan), reseed)
+        (self.folder / saved.STATE).unlink()
+
+    def save_first(self, folder: Path) -> None:
+        """Fill a folder with a state to resume from: boot, come to rest, stop, and end."""
+        try:
+            self.boot(memory_file(self.plan, folder, share=True))
+            saved.settle(self.qemu.pid)
+            self.hand_on(self.folder)
+            for name in (saved.STATE, saved.BASE):
+                if (self.folder / name).exists():
+                    shutil.copyfile(self.folder / name, folder / name)
+        finally:
+            self.end()
+
+    def hand_on(self, folder: Path) -> None:
+        """Stop, and write the state that another machine can go on from into ``folder``.
+
+        A disk is frozen as it is: both go on with overlays on it.
+        """
+        wake.plant(self.agent)
+        self.monitor.execute("stop")
+        if self.plan.root:
+            # A second name of the same file: it stays when this machine goes.
+            (folder / saved.BASE).hardlink_to(self.plan.disk)
+            self._freeze_disk()
+        saved.save(self.monitor, folder / saved.STATE)
 
     def wake(self) -> None:
         """Tell a guest that slept the time, and give it fresh randomness."""
@@ -82,41 +116,26 @@ class Running:
         nodes = self._nodes()
         self.monitor.work("snapshot-load", tag=name, vmstate=nodes[0], devices=nodes)
         self.agent.forget()
+        self.wake()
 
     def address(self, port: int) -> tuple[str, int]:
         """Where the host finds a port of the guest. Raises BoxError."""
         table = self.monitor.execute("human-monitor-command", command_line="info usernet")
         found = re.search(rf"HOST_FORWARD\]\s+\S+\s+(\S+)\s+(\d+)\s+\S+\s+{port}\s", table)
         if not found:
-            raise BoxError(f"the guest's port {port} to be forwarded", "not", f"ports={{{port}: 0}}")
+            mend = f"network=True, ports={{{port}: 0}}"
+            raise BoxError(f"the guest's port {port} to be forwarded", "it is not", mend)
         return found[1], int(found[2])
 
     def balloon(self, size: int) -> int:
         """Ask the guest for all memory beyond ``size`` bytes; how many it has after that."""
         self.monitor.execute("balloon", value=size)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + saved.PATIENCE
         while (actual := self.monitor.execute("query-balloon")["actual"]) != size:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.02)
         return actual
-
-    def hand_on(self, folder: Path) -> None:
-        """Stop, and write the state that another machine can go on from into ``folder``.
-
-        A disk is frozen as it is: both would go on with overlays on it.
-        """
-        wake.plant(self.agent)
-        self.monitor.execute("stop")
-        if self.plan.disk:
-            # A second name of the same file: it stays when this machine goes.
-            (folder / BASE).hardlink_to(self.plan.disk)
-            self._freeze_disk()
-        saved.save(self.monitor, folder / saved.STATE)
-
-    def go_on(self) -> None:
-        """Let a machine that was stopped run again."""
-        self.monitor.execute("cont")
 
     def end(self) -> None:
         """End QEMU and remove everything of it."""
@@ -128,12 +147,38 @@ class Running:
         else:
             reaper.remove(self.folder)
 
+    def _launch(self, memory: str, boot: bool = True) -> None:
+        self.qemu = Qemu(self.folder, command_line(self.plan, self.folder, memory, boot))
+        self.monitor = Monitor(self.qemu.connect("monitor", self._deadline))
+        if self.plan.has_agent:
+            lines = (self.qemu.connect(name, self._deadline) for name in PORTS)
+            commands, kills, self._wakes = lines
+            self.agent = Agent(commands, kills)
+        self._mark("qemu started")
+
+    def _go_on(self, folder: Path, memory: str, reseed: bool) -> None:
+        self._stand_on(folder / saved.BASE)
+        self._launch(memory, boot=False)
+        saved.load(self.monitor, folder / saved.STATE)
+        self._mark("state loaded")
+        if reseed:
+            self.wake()
+            self._mark("answered")
+
+    def _stand_on(self, base: Path | None) -> None:
+        """Where the image has a disk: one of this machine's own, that begins as ``base`` is."""
+        if self.plan.root:
+            disk = self.folder / "disk.qcow2"
+            overlays.create(base, disk)
+            self.plan = replace(self.plan, disk=disk)
+
     def _freeze_disk(self) -> None:
-        top, number = self.folder / f"disk-{len(self._tops)}.qcow2", len(self._tops)
-        names = {"snapshot_file": str(top), "snapshot_node_name": f"{NODE}-{number}"}
+        top = f"{NODE}-{len(self._tops)}"
+        disk = self.folder / f"{top}.qcow2"
+        names = {"snapshot_file": str(disk), "snapshot_node_name": top}
         self.monitor.execute("blockdev-snapshot-sync", node_name=self._tops[-1], **names)
-        self._tops.append(f"{NODE}-{number}")
-        self.plan = replace(self.plan, disk=top)
+        self._tops.append(top)
+        self.plan = replace(self.plan, disk=disk)
 
     def _nodes(self) -> list[str]:
         """The block devices that hold snapshots; the first has the memory's too."""
@@ -141,7 +186,7 @@ class Running:
             return [self._tops[-1]]
         path = self.folder / STATES
         if not path.exists():
-            overlays.empty(path)
+            overlays.create_empty(path)
             file: dict[str, Any] = {"driver": "file", "filename": str(path)}
             cache = {"no-flush": True}  # it need not outlive this machine
             node = {"driver": "qcow2", "node_name": "states", "file": file, "cache": cache}

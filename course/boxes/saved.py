@@ -7,7 +7,6 @@ writer's own copy (mmap(2), MAP_PRIVATE). So a start loads half a megabyte, not 
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -16,25 +15,14 @@ from pathlib import Path
 
 from course import processes, programs, store
 from course.boxes.monitor import Monitor
-from course.boxes.plan import Plan, option
+from course.boxes.plan import Plan
 
-MEMORY, STATE = "memory", "state"
+STATE = "state"  # the file with all but the memory
+BASE = "base.qcow2"  # and the one with the disk as it was then
 # Memory that is a shared file is left out of the state: the file is there.
 CAPABILITIES = [{"capability": name, "state": True} for name in ("events", "x-ignore-shared")]
-UNLIMITED = 2**40  # bytes a second; QEMU's default is for a network that others use too
+UNLIMITED = 2**40  # bytes a second; QEMU's default leaves a network room for others
 REST, LOOK, PATIENCE = 0.03, 0.5, 20.0  # share of a processor; seconds; seconds
-
-
-def own_memory(plan: Plan) -> str:
-    """The argument for memory that QEMU takes from the host."""
-    return option("memory-backend-ram", id="memory", size=plan.memory)
-
-
-def memory_file(plan: Plan, folder: Path, share: bool) -> str:
-    """The argument for memory that is a file: shared, or private from the first write on."""
-    path, sharing = folder / MEMORY, "on" if share else "off"
-    values = {"id": "memory", "size": plan.memory, "mem_path": path, "share": sharing}
-    return option("memory-backend-file", **values)
 
 
 def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
@@ -42,16 +30,17 @@ def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
 
     It is made anew when the image, QEMU or the plan change. Raises what ``make`` raises.
     """
-    inputs = {"plan": repr(replace(plan, ports={})), "qemu": _stamp(programs.require(plan.program))}
-    inputs["files"] = " ".join(_stamp(p) for p in (plan.kernel, plan.initrd, plan.disk) if p)
+    files = [path for path in (plan.kernel, plan.initrd, plan.disk) if path]
+    inputs = {"qemu": _stamp(programs.require(plan.program)), "files": " ".join(map(_stamp, files))}
+    # Machines of another plan have another shelf, where nobody clears them away.
+    kind = repr(replace(plan, ports={}, kernel=None, initrd=None, disk=None))
 
     def made(folder: Path) -> None:
         if shutil.disk_usage(folder).free < plan.memory:
             raise store.disk_full(f"less than the {plan.memory} bytes of the guest's memory")
         make(folder)
 
-    name = f"{plan.name}-{plan.architecture}-{plan.memory // 2**20}M-{plan.cpus}-{plan.accelerator}"
-    return store.built(f"state-{name}{'-network' * plan.network}", inputs, made)
+    return store.built(f"state-{plan.name}-{store.key({'plan': kind})}", inputs, made)
 
 
 def save(monitor: Monitor, path: Path) -> None:
@@ -88,5 +77,5 @@ def settle(pid: int) -> None:
 
 def _stamp(path: Path) -> str:
     """What tells a file from another of its name: no need to read it."""
-    found = os.stat(path)
+    found = path.stat()
     return f"{path} {found.st_size} {found.st_mtime_ns}"
