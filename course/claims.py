@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -143,12 +144,17 @@ def keep(frame: pd.DataFrame, slug: str, experiment: str) -> list[Judgement]:
 
 def run(claim: Claim) -> Judgement:
     """Run the claim's experiment again, keep its results, and judge it by them."""
-    experiment = getattr(experiments, claim.experiment, None)
-    if experiment is None:
-        mend = f"open the lesson {claim.lesson}"
-        raise LessonError("an experiment that runs without its lesson", claim.experiment, mend)
-    keep(experiment(), claim.lesson, claim.experiment)
+    keep(_experiment(claim)(), claim.lesson, claim.experiment)
     return judged(claim)
+
+
+def record(slug: str) -> list[Path]:
+    """For authors: run a lesson's experiments here, and have the lesson carry the results."""
+    written = []
+    for found in {found.experiment: found for found in claims(slug)}.values():
+        written.append(lesson(slug).recorded / f"{found.experiment}.csv")
+        results.write(_experiment(found)(), written[-1])
+    return written
 
 
 def judged(claim: Claim) -> Judgement:
@@ -222,6 +228,17 @@ def _evidence(claim: Claim) -> pd.DataFrame | None:
 
 def _kept(slug: str, experiment: str) -> Path:
     return paths.data_dir() / "results" / slug / f"{experiment}.csv"
+
+
+def _experiment(claim: Claim) -> Callable[[], pd.DataFrame]:
+    """The function of that name: the lesson's own, or one that all share."""
+    own = lesson(claim.lesson).folder / "experiments.py"
+    module = import_module(f"course.lessons.{claim.lesson}.experiments") if own.exists() else None
+    found = getattr(module, claim.experiment, getattr(experiments, claim.experiment, None))
+    if found is None:
+        mend = f"open the lesson {claim.lesson}"
+        raise LessonError("an experiment that runs without its lesson", claim.experiment, mend)
+    return found
 
 
 def _all() -> Iterator[Claim]:

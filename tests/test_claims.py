@@ -163,6 +163,13 @@ def test_a_claim_can_be_run_again(home, monkeypatch) -> None:
         claims.run(replace(QUICK, experiment="by_hand"))
 
 
+def test_an_author_records_what_a_lesson_carries(home, monkeypatch) -> None:
+    monkeypatch.setattr("course.experiments.race", lambda: data(QUICK, 4))
+    [path] = claims.record("10_the_race")
+    assert path == home / "10_the_race" / "recorded" / "race.csv"
+    assert claims.ledger()[0].tier == "recorded"
+
+
 def test_the_ledger_can_be_drawn(home) -> None:
     drawn = figures.ledger(claims.table(claims.ledger()))
     assert "1 not measured" in drawn.alt
