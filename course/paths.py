@@ -27,7 +27,10 @@ def run_dir() -> Path:
     """One folder for each session that has something running."""
     # Not the cache: a socket's path must stay below 108 bytes, and a home can be deep.
     short = Path(tempfile.gettempdir()) / f"two-boxes-{os.getuid()}"
-    return _folder("COURSE_RUN_DIR", short)
+    path = _folder("COURSE_RUN_DIR", short)
+    if path.stat().st_uid != os.getuid():  # what stands in it is run: it has to be ours
+        raise PermissionError(f"{path} belongs to another user; set COURSE_RUN_DIR to a new folder")
+    return path
 
 
 def _folder(variable: str, default: Path) -> Path:

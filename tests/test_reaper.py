@@ -179,6 +179,15 @@ def test_a_folder_that_its_owner_may_not_enter_is_deleted_all_the_same(run: Path
     reaper.remove(state)  # once more is fine
 
 
+def test_a_folder_that_another_user_laid_out_is_not_used(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: os.stat(run).st_uid + 1)
+    with pytest.raises(PermissionError, match="COURSE_RUN_DIR"):
+        reaper.sweep()
+
+
 def test_the_guard_costs_a_start_next_to_nothing(run: Path) -> None:
     began = time.process_time()
     reaper.folder()

@@ -88,6 +88,7 @@ def test_it_has_eight_powers_and_can_gain_none(box: Sandbox) -> None:
     for name in ("CapPrm", "CapEff", "CapBnd"):
         assert int(fields[name], 16) == kept, name
     assert fields["NoNewPrivs"].strip() == "1"
+    assert fields["Groups"].split() == []
 
 
 def test_root_inside_is_root_over_its_own_files(box: Sandbox) -> None:

@@ -29,6 +29,7 @@ IDLE = ["sleep", "infinity"]  # process 1: it does nothing, and a kill ends it a
 # `--network none`. What the engine would have written into /etc/hosts is then ours to write.
 ALONE = {"network_mode": "none", "network_disabled": True}
 IDLE_ALONE = ["sh", "-c", "echo 127.0.0.1 localhost > /etc/hosts; exec sleep infinity"]
+
 _numbers = count(1)
 
 
@@ -123,7 +124,8 @@ class Container(Box):
     def clone(self) -> Container:
         self._require_running()
         caps = {"cpus": self.cpus, "memory": self.memory, "network": self.network}
-        twin = Container(self.image, **caps, **self.options)
+        options = {name: value for name, value in self.options.items() if name != "name"}
+        twin = Container(self.image, **caps, **options)
         twin._origin = twin._commit(self._container, "clone")
         return twin.start()
 

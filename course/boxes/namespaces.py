@@ -140,6 +140,8 @@ def enter(root: str) -> None:
 
 def give_up_powers() -> None:
     """Keep only what root needs for its own files and processes, for good."""
+    if not is_in_user_namespace():  # there it is forbidden, and means nothing
+        os.setgroups([])
     for capability in range(64):
         if capability not in KEPT_CAPABILITIES:
             libc.prctl(DROP_FROM_BOUNDING_SET, capability, 0, 0, 0)  # fails beyond the last one

@@ -13,14 +13,7 @@ from typing import Any
 
 from course import images, processes, reaper, rootfs
 from course.boxes import files, streams
-from course.boxes.box import (
-    Box,
-    Output,
-    Usage,
-    shell_command,
-    snapshot_missing,
-    snapshot_name,
-)
+from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
 from course.checks import Check, Finding, failed, passed
 from course.errors import BoxError, ToolMissing
 
@@ -107,6 +100,7 @@ class Process(Box):
 
     def _start(self) -> None:
         self._root = images.image(self.image).root
+        self._groups, self._cpu = set(), 0.0
         self._state = reaper.place("process")  # known before it is made: an interrupt can come
         self._state.mkdir()
         self._files.mkdir()

@@ -22,14 +22,7 @@ from typing import Any
 
 from course import images, processes, reaper
 from course.boxes import cgroups, files, streams, zygote
-from course.boxes.box import (
-    Box,
-    Output,
-    Usage,
-    shell_command,
-    snapshot_missing,
-    snapshot_name,
-)
+from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
 from course.boxes.process import busybox_check
 from course.checks import Check, Finding, failed, passed
 from course.errors import CommandTimeout, NotRunning
@@ -138,11 +131,12 @@ class Sandbox(Box):
             self._origin = None
         else:
             (self._state / "upper").mkdir()
-        caps = {"memory": self.memory, "cpus": self.cpus, "pids": self.pids_limit}
-        if set(caps.values()) != {None}:
+        if self._is_capped:
             remove = [sys.executable, "-P", "-m", "course.boxes.cgroups", self._group]
             reaper.on_death(self._state, remove)
+            caps = {"memory": self.memory, "cpus": self.cpus, "pids": self.pids_limit}
             self._caps = cgroups.make(self._group, **caps)
+        self._cpu = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -181,12 +175,16 @@ class Sandbox(Box):
 
     def _stop(self) -> None:
         self._end()
-        if self._caps:
+        if self._is_capped:
             cgroups.remove(self._group)
-            self._caps = []
+        self._caps = []
         if self._state:
             reaper.remove(self._state)
             self._state = None
+
+    @property
+    def _is_capped(self) -> bool:
+        return any(cap is not None for cap in (self.memory, self.cpus, self.pids_limit))
 
     @property
     def _namespaces(self) -> list[str]:
