@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from course.errors import DiskFull, ImageDamaged
 EPOCH = 1_735_689_600  # 2025-01-01: the date of what we build, so equal inputs give equal bytes
 MANIFEST = "manifest.json"  # size, time of change and checksum of each file at the top
 BELOW = "below.json"  # the checksums of the rest: one more file at the top
-UNFINISHED = "-unfinished"
+UNFINISHED = "-unfinished-"
 
 
 def key(inputs: Mapping[str, str]) -> str:
@@ -50,7 +51,7 @@ def built(name: str, inputs: Mapping[str, str], make: Callable[[Path], None]) ->
 
 def folders(name: str) -> list[Path]:
     """What ``built`` keeps under this name: one folder, or none."""
-    return [path for path in _shelf(name).glob("[!.]*") if not path.name.endswith(UNFINISHED)]
+    return [path for path in _shelf(name).glob("[!.]*") if UNFINISHED not in path.name]
 
 
 def discard(name: str) -> None:
@@ -112,8 +113,8 @@ def _shelf(name: str) -> Path:
 def _make(folder: Path, make: Callable[[Path], None]) -> None:
     # We hold the lock, so whatever else is here is old or was left by a process that died.
     _clear(folder.parent)
-    unfinished = folder.with_name(folder.name + UNFINISHED)
-    unfinished.mkdir()
+    # A name of its own: a child of the process that died may still write to the old one.
+    unfinished = Path(tempfile.mkdtemp(prefix=folder.name + UNFINISHED, dir=folder.parent))
     try:
         with disk_errors():
             make(unfinished)
@@ -125,7 +126,7 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
 
 def _clear(shelf: Path) -> None:
     for folder in shelf.glob("[!.]*"):
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=UNFINISHED in folder.name)
 
 
 def _describe(folder: Path) -> None:
