@@ -1,0 +1,34 @@
+"""The experiment behind this lesson's claims: how much of its host each box reaches."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pandas as pd
+
+from course import results
+
+probes = import_module("course.lessons.11_security.probes")  # the name begins with a digit
+
+
+def reach() -> pd.DataFrame:
+    """Run the probes in every box and count; about 12 seconds."""
+    return counted(probes.who_sees_what(probes.boxes()))
+
+
+def counted(seen: pd.DataFrame) -> pd.DataFrame:
+    """A row a box: columns arm (kind of box), box, reached (probes that found the host's), kernel.
+
+    ``kernel`` is 1 where the host's kernel answered. Takes what ``who_sees_what`` returns.
+    """
+    hosts = seen == "the host's"
+    rows = [
+        {
+            "arm": box if box in ("process", "sandbox", "vm") else "container",
+            "box": box,
+            "reached": int(hosts[box].sum()),
+            "kernel": int(hosts.loc["kernel", box]),
+        }
+        for box in seen
+    ]
+    return results.table(rows)
