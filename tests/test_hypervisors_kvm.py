@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-PARTS = "counters devices emulator guests hypervisor kvm user_mode"
-counters, devices, emulator, guests, hypervisor, kvm, user_mode = (
+from course import claims
+
+PARTS = "counters devices emulator experiments guests hypervisor kvm user_mode"
+counters, devices, emulator, experiments, guests, hypervisor, kvm, user_mode = (
     import_module(f"course.lessons.03_hypervisors.{name}") for name in PARTS.split()
 )
 Bus, Serial = devices.Bus, devices.Serial
@@ -146,3 +148,9 @@ def test_the_guests_memory_is_ours() -> None:
 def test_with_kvm_nothing_is_replayed(monkeypatch) -> None:
     monkeypatch.setattr(kvm, "replay_failures", pytest.fail)
     assert kvm.ready(Path(hypervisor.__file__)).startswith("Yes: ")
+
+
+@pytest.mark.parametrize("claim", claims.claims("03_hypervisors"), ids=lambda claim: claim.id)
+def test_each_claim_has_an_experiment_that_can_judge_it(claim: claims.Claim) -> None:
+    frame = getattr(experiments, claim.experiment)(rounds=1)
+    assert claims.judge(claim, frame).estimate.value > 0
