@@ -9,11 +9,14 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from subprocess import DEVNULL, PIPE, STDOUT
 from tempfile import NamedTemporaryFile, TemporaryFile
+from threading import Timer
 from typing import Any
 
 from course import programs, reaper
 from course.errors import CourseError, ToolMissing
 from course.trials import Arm
+
+DEADLINE = 120.0  # seconds for a program to say what it is waited for
 
 
 def program(command: Sequence[str]) -> Arm:
@@ -34,19 +37,24 @@ def program(command: Sequence[str]) -> Arm:
 def until(command: Sequence[str], word: str, **options: Any) -> Arm:
     """An arm that starts a program and ends it once it has said the word.
 
-    ``options`` are those of Popen. Raises ToolMissing, CourseError.
+    ``options`` are those of Popen. Raises ToolMissing, and CourseError after two minutes.
     """
     _require(command[0])
     options |= {"stdin": DEVNULL, "stdout": PIPE, "stderr": STDOUT, "errors": "replace"}
 
     def arm() -> Iterator[None]:
         state = reaper.state("command")
-        running = reaper.spawn(state, command, **options)
+        running, alarm = (
+            reaper.spawn(state, command, **options),
+            Timer(DEADLINE, reaper.kill, [state]),
+        )
+        alarm.start()
         try:
             if not any(word in line for line in running.stdout):
-                raise CourseError(f"{command[0]} to say {word!r}", "it ended before")
+                raise CourseError(f"{command[0]} to say {word!r}", "its end, without that")
             yield
         finally:
+            alarm.cancel()
             reaper.remove(state)
             running.communicate()
 

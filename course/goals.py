@@ -17,7 +17,7 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from course import commands, experiments, figures, images, results, stats, trials
+from course import commands, experiments, figures, images, results, stats
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -35,7 +35,11 @@ RESUMED = BOXES["vm resumed"]
 # A lesson's first cell, and what it is compared with; each prints the bytes of memory (PSS).
 LESSON = "from course import Container, VirtualMachine, figures, measure, open_lesson, stats"
 PLAIN = "import matplotlib.pyplot, pandas"
-MEMORY = "import os; from course import processes; print(processes.memory([os.getpid()]))"
+MEMORY = """
+import os, ipykernel.kernelapp
+from course import processes
+print(processes.memory([os.getpid()]))
+"""
 # Prints how many seconds the import takes: the start of Python itself is not the course's.
 IMPORT = """
 import sys, time
@@ -79,9 +83,9 @@ def states() -> pd.DataFrame:
 
 
 def disks() -> pd.DataFrame:
-    """What a linked clone adds to the disk"""
+    """What a linked clone of a Debian adds to the disk"""
     rows = []
-    with RESUMED() as box:
+    with VirtualMachine("debian") as box:
         for turn in range(3):
             with box.clone() as clone:
                 rows.append({"arm": "clone", "round": turn, "disk": clone.usage().disk})
@@ -136,7 +140,7 @@ def imports() -> pd.DataFrame:
 def kernels() -> pd.DataFrame:
     """Memory of a Python after a lesson's imports"""
     first = {"lesson": LESSON, "pandas and matplotlib": PLAIN}
-    return _printed({arm: ["-c", f"{code}\n{MEMORY}"] for arm, code in first.items()}, "memory")
+    return _printed({arm: ["-c", code + MEMORY] for arm, code in first.items()}, "memory")
 
 
 def laps() -> pd.DataFrame:
@@ -148,7 +152,7 @@ def laps() -> pd.DataFrame:
             "jupyter lab": [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"],
         }
         own = os.environ | {"JUPYTER_RUNTIME_DIR": folder, "DISPLAY": ""}
-        arms = {arm: commands.until(argv, "/lab?token=", env=own) for arm, argv in servers.items()}
+        arms = {arm: commands.until(argv, "?token=", env=own) for arm, argv in servers.items()}
         return results.measure(arms, rounds=6)
 
 
@@ -167,12 +171,13 @@ def tools() -> pd.DataFrame:
 
 
 def overheads() -> pd.DataFrame:
-    """What a trial costs beside what it times"""
+    """What a trial costs beside what it times, its line in the file included"""
+    with TemporaryDirectory() as folder:
 
-    def empty() -> None:
-        list(trials.run({"nothing": int}, rounds=100))
+        def empty() -> None:
+            results.measure({"nothing": int}, rounds=100, into=f"{folder}/nothing.csv")
 
-    frame = results.measure({"trial": empty}, ROUNDS)
+        frame = results.measure({"trial": empty}, ROUNDS)
     return frame.assign(seconds=frame["seconds"] / 100)
 
 

@@ -102,7 +102,7 @@ def test_hyperfine_and_the_course_agree_on_what_a_sleep_takes(monkeypatch) -> No
 @pytest.mark.docker
 @pytest.mark.vm
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize("name", ["calls", "disks", "eight"])
+@pytest.mark.parametrize("name", ["calls", "eight", "states"])
 def test_the_measurements_that_need_boxes_measure(name: str, monkeypatch) -> None:
     monkeypatch.setattr(goals, "ROUNDS", 3)
     measured = getattr(goals, name)()

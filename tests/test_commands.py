@@ -37,6 +37,13 @@ def test_a_program_that_never_says_its_word_is_told() -> None:
         results.measure({"server": commands.until(["echo", "hello"], "ready")})
 
 
+@pytest.mark.usefixtures("nothing_left")
+def test_a_program_that_says_nothing_is_waited_for_only_so_long(monkeypatch) -> None:
+    monkeypatch.setattr(commands, "DEADLINE", 0.2)
+    with pytest.raises(CourseError, match="ready"):
+        results.measure({"server": commands.until(["sleep", "100"], "ready")})
+
+
 def test_hyperfine_times_the_same_command() -> None:
     told = commands.hyperfine(["sleep", "0.05"])
     assert 0.05 <= told["own"] < 5
