@@ -24,7 +24,6 @@ from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
 from course.engine import engine
-from course.errors import EngineError
 from course.experiments import can_run
 from course.images import container_image
 from course.labels import label
@@ -101,14 +100,17 @@ def privileged() -> dict[str, object]:
     A host that is itself in a box cannot give what it has not got: then every capability that
     there is, no filter of system calls, and the disks, to read.
     """
+    trial = engine().containers.create(
+        container_image("tiny"), "true", privileged=True, labels=label()
+    )
     try:
-        engine().containers.run(
-            container_image("tiny"), "true", privileged=True, remove=True, labels=label()
-        )
-    except (APIError, EngineError):
+        trial.start()
+    except APIError:
         pass
     else:
         return {"privileged": True}
+    finally:
+        trial.remove(force=True)
     disks = [path for path in Path("/dev").iterdir() if path.is_block_device()]
     return {
         "cap_add": ["ALL"],

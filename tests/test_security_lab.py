@@ -1,0 +1,167 @@
+"""Lesson 11's lab: the solution passes, a blank lab is not attempted, each lack has its hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from course.checks import Finding, Outcome
+from course.engine import engine
+from course.images import container_image
+from course.labels import label, remove_all
+from course.lessons import labs, lesson
+
+LESSON = lesson("11_security")
+TASKS = ["count", "key", "powerless", "read-only", "capped", "service"]
+POWERLESS = {"user": "7", "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
+READ_ONLY = POWERLESS | {"read_only": True, "tmpfs": {"/tmp": ""}}
+HARD = READ_ONLY | {"mem_limit": "32m", "pids_limit": 8}
+
+
+def check(task: str, **names: object) -> Finding:
+    return LESSON.task(task).check(names).run()
+
+
+def start(name: str, *command: str, **options: object) -> None:
+    """Put a container in the place of the one of that name."""
+    for old in engine().containers.list(all=True, filters={"name": f"^/{name}$"}):
+        old.remove(force=True)
+    options = {"labels": label(), "network_mode": "none"} | options
+    command = command or ("sleep", "600")
+    engine().containers.run(container_image("tiny"), command, name=name, detach=True, **options)
+
+
+@pytest.fixture(scope="module")
+def solved() -> Iterator[dict[str, object]]:
+    """What the learner's names are once the whole lab is solved."""
+    names: dict[str, object] = {}
+    for cell in labs.read(LESSON.solution)["cells"]:
+        text = labs.source(cell)
+        if cell["cell_type"] == "code" and "lesson." not in text and text != "remove_all()":
+            exec(text.replace('lesson = open_lesson("11_security")', ""), names)
+    yield names
+    remove_all()
+
+
+@pytest.fixture
+def tidy() -> Iterator[None]:
+    yield
+    remove_all()
+
+
+def test_the_lab_has_exactly_these_tasks() -> None:
+    assert list(LESSON.tasks()) == TASKS
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("task", TASKS)
+def test_the_solution_passes(task: str, solved: dict[str, object]) -> None:
+    assert check(task, **solved).outcome is Outcome.PASSED
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("task", TASKS)
+def test_an_untouched_lab_is_not_attempted(task: str) -> None:
+    remove_all()
+    assert check(task).outcome is Outcome.NOT_ATTEMPTED
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("count", "hint"), [(0xA80425FB, "one bit"), (41, "The kernel tells it inside"), ("14", "Cap")]
+)
+def test_a_wrong_count_gets_its_hint(tidy: None, count: object, hint: str) -> None:
+    start("two-boxes-subject")
+    finding = check("count", count=count)
+    assert finding.outcome is Outcome.FAILED
+    assert hint in " ".join(finding.hints)
+
+
+def sources(container: SimpleNamespace) -> list[str]:
+    return [mount["Source"] for mount in container.attrs["Mounts"]]
+
+
+@pytest.mark.parametrize(
+    ("holds_the_key", "outcome", "said"),
+    [
+        (lambda container: None, Outcome.NOT_ATTEMPTED, "returns nothing"),
+        (lambda container: True, Outcome.FAILED, "/srv it says True"),
+        (lambda container: False, Outcome.FAILED, "docker.sock it says False"),
+        (
+            lambda container: "/var/run/docker.sock" in sources(container),
+            Outcome.FAILED,
+            "/var/run",
+        ),
+        (
+            lambda container: any("/var/run" in one for one in sources(container)),
+            Outcome.FAILED,
+            "old",
+        ),
+        (lambda container: sources(container)[1], Outcome.FAILED, "IndexError"),
+    ],
+)
+def test_a_wrong_look_for_the_key_is_told(
+    holds_the_key: object, outcome: Outcome, said: str
+) -> None:
+    finding = check("key", holds_the_key=holds_the_key)
+    assert (finding.outcome, said in finding.observed) == (outcome, True)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("task", "options", "near_solution"),
+    [
+        ("powerless", {}, 'user="1000:1000"'),
+        ("powerless", {"user": "7"}, 'cap_drop=["ALL"]'),
+        ("powerless", {"user": "7", "cap_drop": ["ALL"]}, "no-new-privileges"),
+        (
+            "powerless",
+            POWERLESS | {"security_opt": ["no-new-privileges", "seccomp=unconfined"]},
+            "Leave both out",
+        ),
+        ("read-only", POWERLESS, "read_only=True"),
+        ("read-only", POWERLESS | {"read_only": True}, "tmpfs"),
+        ("capped", READ_ONLY, "mem_limit"),
+        ("capped", READ_ONLY | {"mem_limit": "1g"}, "mem_limit"),
+        ("capped", READ_ONLY | {"mem_limit": "64m"}, "pids_limit"),
+    ],
+)
+def test_a_step_that_is_missing_is_named(
+    tidy: None, task: str, options: dict, near_solution: str
+) -> None:
+    start("two-boxes-safe", **options)
+    finding = check(task)
+    assert finding.outcome is Outcome.FAILED
+    assert near_solution in finding.hints[-1]
+
+
+@pytest.mark.docker
+def test_another_way_to_the_same_state_passes(tidy: None) -> None:
+    start("two-boxes-safe", **HARD)
+    assert check("capped").outcome is Outcome.PASSED
+
+
+@pytest.mark.docker
+def test_a_hard_container_that_serves_nothing_is_told(tidy: None) -> None:
+    start("two-boxes-service", **HARD)
+    assert "does not answer" in check("service").observed
+
+
+@pytest.mark.docker
+def test_a_service_that_died_of_a_missing_right_shows_its_last_words(tidy: None) -> None:
+    start("two-boxes-service", "sh", "-c", "echo still here > /index.html", **HARD)
+    engine().containers.get("two-boxes-service").wait()
+    assert "Read-only file system" in check("service").observed
+
+
+@pytest.mark.docker
+def test_what_is_not_the_courses_is_named_and_left_alone() -> None:
+    start("two-boxes-safe", labels={})
+    stranger = engine().containers.get("two-boxes-safe")
+    try:
+        finding = check("powerless")
+    finally:
+        stranger.remove(force=True)
+    assert "no label" in finding.observed
