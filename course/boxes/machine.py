@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course import host, images, processes, programs
-from course.boxes import accelerator, files, overlays, saved
+from course.boxes import accelerator, overlays, saved
 from course.boxes.box import (
     Box,
     Output,
@@ -144,9 +144,8 @@ class VirtualMachine(Box):
 
     def usage(self) -> Usage:
         self._require_running()
-        qemu = self._vm.qemu
-        memory, cpu = processes.memory([qemu.pid]), processes.cpu([qemu.pid])
-        return Usage(memory, cpu, files.disk(qemu.folder), processes=1)
+        pids = [self._vm.qemu.pid]
+        return Usage(processes.memory(pids), processes.cpu(pids), self._vm.disk(), len(pids))
 
     def snapshot(self, name: str) -> None:
         self._require_running()

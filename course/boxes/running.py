@@ -38,6 +38,7 @@ class Running:
         self.monitor: Monitor | None = None
         self.agent: Agent | None = None
         self._wakes: socket | None = None
+        self._can_wake = False
         self._tops = [NODE]  # the layers of the disk, as QEMU's block layer calls them
 
     def boot(self, memory: str | None = None) -> None:
@@ -75,6 +76,7 @@ class Running:
         """Fill a folder with a state to resume from: boot, come to rest, stop, and end."""
         try:
             self.boot(memory_file(self.plan, folder, share=True))
+            self._prepare_for_sleep()
             saved.settle(self.qemu.pid)
             self.hand_on(self.folder)
             for name in (saved.STATE, saved.BASE):
@@ -88,7 +90,7 @@ class Running:
 
         A disk is frozen as it is: both go on with overlays on it.
         """
-        wake.plant(self.agent)
+        self._prepare_for_sleep()
         self.monitor.execute("stop")
         if self.plan.root:
             # A second name of the same file: it stays when this machine goes.
@@ -105,7 +107,7 @@ class Running:
 
     def keep(self, name: str, again: bool) -> None:
         """Save the machine's state and its disk under a name."""
-        wake.plant(self.agent)
+        self._prepare_for_sleep()
         nodes = self._nodes()
         if again:
             self.monitor.work("snapshot-delete", tag=name, devices=nodes)
@@ -137,6 +139,11 @@ class Running:
             time.sleep(0.02)
         return actual
 
+    def disk(self) -> int:
+        """Bytes on the host's disk that are this machine's alone: what clones share is nobody's."""
+        found = [path.stat() for path in self.folder.iterdir() if path.is_file()]
+        return sum(512 * file.st_blocks for file in found if file.st_nlink == 1)
+
     def end(self) -> None:
         """End QEMU and remove everything of it."""
         for connection in (self.monitor, self.agent, self._wakes):
@@ -160,6 +167,7 @@ class Running:
         self._stand_on(folder / saved.BASE)
         self._launch(memory, boot=False)
         saved.load(self.monitor, folder / saved.STATE)
+        self._can_wake = True
         self._mark("state loaded")
         if reseed:
             self.wake()
@@ -171,6 +179,12 @@ class Running:
             disk = self.folder / "disk.qcow2"
             overlays.create(base, disk)
             self.plan = replace(self.plan, disk=disk)
+
+    def _prepare_for_sleep(self) -> None:
+        if not self._can_wake:
+            wake.plant(self.agent)
+            self._can_wake = True
+        self.wake()  # once now, to be sure that it will wake then
 
     def _freeze_disk(self) -> None:
         top = f"{NODE}-{len(self._tops)}"

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from course import processes, programs, store
+from course.boxes import wake
 from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
 
@@ -32,6 +33,7 @@ def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
     """
     files = [path for path in (plan.kernel, plan.initrd, plan.disk) if path]
     inputs = {"qemu": _stamp(programs.require(plan.program)), "files": " ".join(map(_stamp, files))}
+    inputs["wake"] = wake.PROGRAM + wake.program().hex()
     # Machines of another plan have another shelf, where nobody clears them away.
     kind = repr(replace(plan, ports={}, kernel=None, initrd=None, disk=None))
 
