@@ -92,8 +92,8 @@ class Judgement:
         """The estimate with its interval and unit, and whether it was taken elsewhere."""
         if not self.estimate:
             return ""
-        times = self.claim.statistic == "ratio"
-        show = number if times else OF_COLUMN.get(self.claim.column, number)
+        times, counts = (self.claim.statistic == kind for kind in ("ratio", "capacity"))
+        show = number if times or counts else OF_COLUMN.get(self.claim.column, number)
         value, low, high = map(show, (self.estimate.value, self.estimate.low, self.estimate.high))
         recorded = ", recorded" if self.tier == "recorded" else ""
         return f"{value}{' ×' if times else ''} [{low}, {high}]{recorded}"
