@@ -12,17 +12,15 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from course import images, paths, programs, reaper
+from course import paths, programs
+from course.boxes import plain
 from course.boxes.kvm_probe import DEVICE
-from course.errors import StartFailed
+from course.errors import NeverAnswered, StartFailed
 
 PROBE_DEADLINE, BOOT_DEADLINE = 5.0, 20.0  # seconds
-READY = "ready"  # what the guest `tiny` prints on its console at the end of its boot
 HOME = platform.machine()
 
 
@@ -77,7 +75,11 @@ def _judge() -> Verdict:
         good, said = _small_guest()
         if not good:
             return Verdict(False, f"a guest of a few instructions: {said}")
-    return _real_kernel()
+    try:
+        plain.boot("kvm", "host", BOOT_DEADLINE)
+    except (StartFailed, NeverAnswered) as error:
+        return Verdict(False, f"a real kernel does not boot: {error.found}")
+    return Verdict(True, "a real kernel boots")
 
 
 def _small_guest() -> tuple[bool, str]:
@@ -91,35 +93,3 @@ def _small_guest() -> tuple[bool, str]:
         return False, "it hangs"
     said = done.stdout.strip() or done.stderr.strip().rpartition("\n")[2]
     return done.returncode == 0, said
-
-
-def _real_kernel(accelerator: str = "kvm", processor: str = "host") -> Verdict:
-    """Boot ``tiny`` until it says that it is ready."""
-    kernel, initrd = images.image("tiny").boot_files(HOME)
-    argv = [f"qemu-system-{HOME}", "-nodefaults", "-no-user-config", "-display", "none"]
-    argv += ["-no-reboot", "-accel", accelerator, "-cpu", processor, "-m", "128"]
-    argv += ["-machine", "virt"] if HOME == "aarch64" else []
-    argv += ["-kernel", str(kernel), "-initrd", str(initrd)]
-    argv += ["-append", "panic=-1 console=ttyS0 console=ttyAMA0"]
-    state = reaper.state("kvm")
-    argv += ["-serial", f"file:{state / 'console'}"]
-    with (state / "stderr").open("wb") as said:
-        process = reaper.spawn(state, argv, stdin=subprocess.DEVNULL, stderr=said)
-    try:
-        return _awaited(process, state)
-    finally:
-        reaper.remove(state)
-        process.wait()
-
-
-def _awaited(process: subprocess.Popen[bytes], state: Path) -> Verdict:
-    deadline = time.monotonic() + BOOT_DEADLINE
-    while time.monotonic() < deadline:
-        with suppress(FileNotFoundError):
-            if READY in (state / "console").read_text(errors="replace").splitlines():
-                return Verdict(True, "a real kernel boots")
-        if process.poll() is not None:
-            words = (state / "stderr").read_text(errors="replace").strip()
-            return Verdict(False, f"QEMU ended: {words}")
-        time.sleep(0.02)
-    return Verdict(False, f"a real kernel does not boot within {BOOT_DEADLINE:g} s")

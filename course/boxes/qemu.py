@@ -6,12 +6,14 @@ import shlex
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from course import programs, reaper
 from course.errors import NeverAnswered, StartFailed
 
 POLL = 0.001  # seconds between two looks for a socket that QEMU is about to make
+PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone
 CONSOLE_LINES = 12  # how many of its last lines an error quotes
 
 
@@ -47,16 +49,17 @@ class Qemu:
         Raises StartFailed, NeverAnswered.
         """
         connection = socket.socket(socket.AF_UNIX)
-        while time.monotonic() < deadline:
-            try:
-                connection.connect(str(self.folder / name))
-                return connection
-            except (FileNotFoundError, ConnectionRefusedError):
+        try:
+            while not self._connects(connection, name):
                 if not self.is_running:
-                    raise self.failure() from None
+                    raise self.failure()
+                if time.monotonic() > deadline:
+                    raise self.silence("QEMU to open its sockets")
                 time.sleep(POLL)
-        connection.close()
-        raise self.silence("QEMU to open its sockets")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def end(self) -> None:
         """Kill it and delete its folder."""
@@ -65,20 +68,28 @@ class Qemu:
 
     def failure(self) -> StartFailed:
         """Why it ended: the guest's panic, else QEMU's last words."""
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE)
         lines = self.console.splitlines()
-        panic = next((line for line in lines if "Kernel panic" in line), "")
-        if panic:
-            return StartFailed("the guest to boot", panic.strip(), "look at box.console")
-        said = _text(self.folder / "stderr").strip() or "\n".join(lines[-CONSOLE_LINES:])
-        code = self._process.returncode
-        return StartFailed("QEMU to run", f"exit code {code}: {said}", shlex.join(self.argv))
+        panics = [line.strip() for line in lines if "Kernel panic" in line]
+        if panics:
+            return StartFailed("the guest to boot", panics[0], "memory=..., kernel=... or disk=...")
+        words = _text(self.folder / "stderr").strip() or "\n".join(lines[-CONSOLE_LINES:])
+        said = f"exit code {self._process.returncode}: {words}"
+        return StartFailed("QEMU to run", said, shlex.join(self.argv))
 
     def silence(self, expected: str) -> NeverAnswered:
         """It runs and says nothing: the guest's last lines may tell why."""
         lines = self.console.splitlines()[-CONSOLE_LINES:]
         found = "\n".join(["it did not in time; the console's last lines:", *lines])
         return NeverAnswered(expected, found, "deadline=...")
+
+    def _connects(self, connection: socket.socket, name: str) -> bool:
+        try:
+            connection.connect(str(self.folder / name))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
 
 
 def _text(path: Path) -> str:
