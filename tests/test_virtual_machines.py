@@ -205,16 +205,14 @@ def test_devices_are_told_in_words_and_unknown_ones_by_number() -> None:
 
 
 @pytest.mark.vm
-def test_a_knob_is_turned_alone_and_its_work_is_measured(nothing_left: None) -> None:
+def test_a_knob_is_turned_alone_and_its_work_is_measured() -> None:
     frame = part("experiments").knobs(["two processors"], rounds=1)
     assert set(frame["arm"]) == {"as the course has it", "two processors"}
     assert (frame[["seconds", "processor", "disk"]] > 0).all(axis=None)
 
 
 @pytest.mark.vm
-def test_a_virtual_machine_has_a_kernel_of_its_own_and_a_process_has_not(
-    nothing_left: None,
-) -> None:
+def test_a_virtual_machine_has_a_kernel_of_its_own_and_a_process_has_not() -> None:
     own = part("experiments").own_kernel().set_index("arm")["own_kernel"]
     assert own["virtual machine"] == 1
     assert own["process"] == 0
