@@ -24,6 +24,5 @@ wish = {
 }
 number = json.loads(ask("POST /containers/create", wish))["Id"]
 ask(f"POST /containers/{number}/start")
-ask(f"POST /containers/{number}/wait")
-letter = ask(f"GET /containers/{number}/logs?stdout=1")[8:]  # 8 bytes: which stream
+letter = ask(f"GET /containers/{number}/logs?stdout=1&follow=1")[8:]  # 8 bytes: which stream
 sys.stdout.write(letter.decode())
