@@ -177,6 +177,8 @@ class VirtualMachine(Box):
 
     def _start(self) -> None:
         plan = self._plan()
+        if plan.accelerator == "tcg":
+            host.note_emulation()  # so that results say so
         if plan.memory > host.available_memory():
             found = f"{host.available_memory() // 2**20} MiB free"
             raise NotEnoughMemory(f"{plan.memory // 2**20} MiB of memory", found, "memory=...")
