@@ -121,15 +121,17 @@ def test_whoever_holds_the_socket_reads_a_folder_that_nobody_shared(tmp_path: Pa
     api = engine().api
     door = api.get_adapter(api.base_url).socket_path
     asker = (LESSON.folder / "asker.py").read_text()
-    said = engine().containers.run(
+    reader = engine().containers.run(
         package_image("python"),
         ["python3", "-c", asker, str(tmp_path), *label().values()],
         volumes={door: {"bind": "/run/docker.sock", "mode": "ro"}},
         cap_drop=["ALL"],
         network_mode="none",
         labels=label(),
-        remove=True,
+        detach=True,
     )
+    reader.wait()
+    said = reader.logs()
     remove_all()
     assert said == b"for you alone"
 

@@ -3,16 +3,20 @@
 import json
 import socket
 import sys
+from typing import BinaryIO
 
 
-def ask(request: str, body: dict | None = None) -> bytes:
-    """Send one request to the engine; return the body of its answer."""
+def ask(request: str, body: dict | None = None) -> BinaryIO:
+    """Send one request to the engine; return the body of its answer, to be read."""
     data = json.dumps(body).encode() if body else b""
-    with socket.socket(socket.AF_UNIX) as wire:
-        wire.connect("/run/docker.sock")
-        head = f"{request} HTTP/1.0\r\nContent-Type: application/json\r\n"
-        wire.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
-        return wire.makefile("rb").read().partition(b"\r\n\r\n")[2]
+    wire = socket.socket(socket.AF_UNIX)
+    wire.connect("/run/docker.sock")
+    head = f"{request} HTTP/1.0\r\nContent-Type: application/json\r\n"
+    wire.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+    answer = wire.makefile("rb")
+    while answer.readline().strip():
+        pass  # the status and the headers end with an empty line
+    return answer
 
 
 folder, session = sys.argv[1:]
@@ -22,7 +26,7 @@ wish = {
     "Labels": {"two-boxes": session},
     "HostConfig": {"Binds": [f"{folder}:/there:ro"], "NetworkMode": "none"},
 }
-number = json.loads(ask("POST /containers/create", wish))["Id"]
-ask(f"POST /containers/{number}/start")
-letter = ask(f"GET /containers/{number}/logs?stdout=1&follow=1")[8:]  # 8 bytes: which stream
-sys.stdout.write(letter.decode())
+number = json.load(ask("POST /containers/create", wish))["Id"]
+output = ask(f"POST /containers/{number}/attach?stream=1&stdout=1")  # listen before it speaks
+ask(f"POST /containers/{number}/start").read()
+sys.stdout.write(output.read()[8:].decode())  # the first 8 bytes say which stream it is
