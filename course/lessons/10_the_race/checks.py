@@ -1,11 +1,11 @@
-"""The tasks of the race's lab: a fair frame, a ratio, a phase, a cost, and a lie exposed."""
+"""The tasks of the race's lab: a fair frame, a ratio, a phase, a cost, and a lie taken apart."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from course import stats
-from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.checks import Finding, Names, failed, passed, task
 
 FEWEST_ROUNDS = 10
 CLOSE = 1e-6  # what the learner computes must be the same number, not a similar one
@@ -27,7 +27,12 @@ def fair_race(names: Names) -> Finding:
             f"one arm: {frame['arm'].iloc[0]}",
             "A race needs somebody to race against.",
             "Give `measure` a dict with two entries or more.",
+            'measure({"container": start(Container), "vm booted": start(boot)}, rounds=10)',
         )
+    return _enough_rounds(frame)
+
+
+def _enough_rounds(frame: pd.DataFrame) -> Finding:
     rounds = int(frame.groupby("arm")["round"].nunique().min())
     if rounds < FEWEST_ROUNDS:
         return failed(
@@ -46,6 +51,7 @@ def _taken_in_turns(frame: pd.DataFrame, rounds: int) -> Finding:
             "the arms ran one after the other",
             "What happens to your ratio when the machine gets busy half-way?",
             "Give all arms to one call of `measure`: it takes them in turns.",
+            "frame = measure(arms, rounds=10)",
         )
     return passed(f"{frame['arm'].nunique()} arms, {rounds} rounds, in turns")
 
@@ -56,7 +62,12 @@ def ratio(names: Names) -> Finding:
     right = stats.ratio(frame, "vm booted", "container")
     value = getattr(factor, "value", factor)
     if not isinstance(value, int | float):
-        return failed("`factor` is not a number", "Look at what `stats.ratio` returns.")
+        return failed(
+            "`factor` is not a number",
+            "Which function of this lesson divides two arms?",
+            "`stats.ratio` takes the table, the arm and the baseline.",
+            'factor = stats.ratio(frame, "vm booted", "container")',
+        )
     if abs(value * right.value - 1) < CLOSE:
         return failed(
             f"{value:.3g}: that is the container against the machine",
@@ -72,7 +83,12 @@ def ratio(names: Names) -> Finding:
             'stats.ratio(frame, "vm booted", "container")',
         )
     if not hasattr(factor, "low"):
-        return failed("a value without its interval", "Keep the whole estimate, not its value.")
+        return failed(
+            "a value without its interval",
+            "How sure is that number?",
+            "Keep the whole estimate, not its value.",
+            'factor = stats.ratio(frame, "vm booted", "container")',
+        )
     return passed(f"{right.value:.3g} ({right.low:.3g} to {right.high:.3g})")
 
 
@@ -92,6 +108,7 @@ def slowest_phase(names: Names) -> Finding:
             f"{slowest!r} takes {lengths[slowest]:.2g} s at the median",
             "The widest part of the bar is what you look for, not the last one.",
             "A phase lasts from the end of the one before it to its own end.",
+            "Take the differences between one phase's end and the next; name the largest.",
         )
     return passed(f"{longest}: {lengths[longest]:.2g} s at the median")
 
@@ -119,20 +136,27 @@ def cost(names: Names) -> Finding:
             f"{found}",
             "A box that costs less than a mebibyte would be news.",
             "`memory` is in bytes: do not divide it.",
+            'cost = {"container": container.usage().memory, "vm": vm.usage().memory}',
         )
     return passed(", ".join(f"{name} {value / 2**20:.0f} MiB" for name, value in found.items()))
 
 
-@task("expose", "`unfair` says what makes the two frames of the advertisement unlike")
-def expose(names: Names) -> Finding:
-    answer = str(names["unfair"]).lower().strip()
-    if not answer:
-        return not_attempted()
-    if "warm" in answer or "cache" in answer or "first" in answer:
-        return passed("one arm was measured cold and the other warm")
-    return failed(
-        f"{answer!r}",
-        "Draw both arms' trials in the order in which they ran.",
-        "Look at the first trial of each arm, and at how many there are.",
-        "One of the arms had its warm-up counted. Say so in a sentence with the word warm-up.",
-    )
+@task("take-apart", "`again` holds `ours` and `theirs`, measured in turns, ten rounds of each")
+def take_apart(names: Names) -> Finding:
+    again = names["again"]
+    if not isinstance(again, pd.DataFrame) or set(again.get("arm", [])) != {"ours", "theirs"}:
+        return failed(
+            "`again` does not hold the arms `ours` and `theirs`",
+            "Which two names did the advertisement use?",
+            "Give `measure` a dict with those two names; both start the same container.",
+            'again = measure({"ours": start(Container), "theirs": start(Container)}, rounds=10)',
+        )
+    return _rounds_in_turns(again, "ours", "theirs")
+
+
+def _rounds_in_turns(frame: pd.DataFrame, arm: str, baseline: str) -> Finding:
+    found = _enough_rounds(frame)
+    if not found:
+        return found
+    factor = stats.ratio(frame, arm, baseline)
+    return passed(f"{arm} / {baseline}: {factor.value:.2f} ({factor.low:.2f} to {factor.high:.2f})")
