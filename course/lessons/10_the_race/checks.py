@@ -102,6 +102,7 @@ def slowest_phase(names: Names) -> Finding:
             f"{slowest!r} is none of the phases",
             "The figure's legend has their names.",
             f"The phases are {', '.join(lengths.index)}.",
+            f"slowest = {longest!r}",
         )
     if slowest != longest:
         return failed(
