@@ -161,7 +161,7 @@ def test_replicas_that_nobody_visits_and_a_kill_that_is_seen(lab: Lab) -> None:
 @pytest.mark.fault
 def test_a_full_volume_is_seen_and_so_is_one_that_never_filled(lab: Lab) -> None:
     lab.solve("database")
-    fill, mend = labs.solution_of(LESSON, "full-volume").split("\n\nprint(cramped.exec", 1)
+    fill, mend = labs.solution_of(LESSON, "full-volume").split("\n\nfor _ in", 1)
     lab.run(fill.split("FILL =")[0])
     assert "refused nothing yet" in lab.check("full-volume").observed
     lab.run("FILL =" + fill.split("FILL =")[1])
@@ -169,7 +169,7 @@ def test_a_full_volume_is_seen_and_so_is_one_that_never_filled(lab: Lab) -> None
     assert "still refuses" in found.observed
     assert "BGREWRITEAOF" in found.hints[-1]
     assert lab.names["cramped"].exec_run(["redis-cli", "STRLEN", "photo:1"]).output == b"900000\n"
-    lab.run("print(cramped.exec" + mend)
+    lab.run("for _ in" + mend)
     assert lab.check("full-volume").outcome is Outcome.PASSED
 
 
@@ -224,7 +224,3 @@ def test_a_network_whose_addresses_are_taken_is_refused(lab: Lab) -> None:
     settings = IPAMConfig(pool_configs=[IPAMPool(subnet=taken)])
     with pytest.raises(APIError, match="overlaps"):
         engine().networks.create("two-boxes-taken", ipam=settings, labels=label())
-
-
-def test_the_service_is_short_enough_to_be_read_aloud() -> None:
-    assert len((LESSON.folder / "service.py").read_text().splitlines()) <= 25

@@ -222,7 +222,7 @@ def full_volume(names: Names) -> Finding:
         return failed(
             "it still refuses to write",
             "What fills the volume: the data, or the file of all commands?",
-            "The file has to be written anew, and shorter.",
-            'cramped.exec_run(["redis-cli", "BGREWRITEAOF"]), a moment, and another write',
+            "The file has to be written anew, and shorter. That needs room: try more than once.",
+            'cramped.exec_run(["redis-cli", "BGREWRITEAOF"]), and another write; again until OK',
         )
     return passed(f"{size} kB were too few, and are enough again")

@@ -51,8 +51,6 @@ def status(url: object) -> int | None:
     try:
         # The service knows GET only. A HEAD goes all the way to it, and it counts nothing.
         return requests.head(str(url), timeout=PATIENCE).status_code
-    except requests.ReadTimeout:
-        return 504  # somebody is at the door, and waits for somebody who does not answer
     except requests.RequestException:
         return None
 

@@ -57,7 +57,7 @@ def draw(network: Network) -> Figure:
     plugged, settings = cables(network), network.attrs["IPAM"]["Config"][0]
     bridge = f"{bridge_of(network)}   {settings.get('Gateway', '')}   {settings['Subnet']}"
     title = "A bridge, and what is plugged into it"
-    canvas, axes = paper(5, title, "Found with `ip link` on the engine's machine, a moment ago.")
+    canvas, axes = paper(5, title, "Found with ip link on the engine's machine, a moment ago.")
     axes.set_axis_off()
     axes.set_xlim(-0.5, len(plugged) - 0.5)
     shade = COLOURS["sandbox"]

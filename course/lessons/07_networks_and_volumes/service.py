@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Visit(BaseHTTPRequestHandler):
     """One request is one visit."""
 
+    wbufsize = -1  # head and page leave together, or not at all
+
     def do_GET(self) -> None:
         with socket.create_connection(("database", 6379), timeout=2) as database:
             database.sendall(b"INCR visits\r\n")
