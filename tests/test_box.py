@@ -15,6 +15,7 @@ KINDS = [
     "Process",
     "Sandbox",
     pytest.param("Container", marks=pytest.mark.docker),
+    pytest.param("VirtualMachine", marks=pytest.mark.vm),
 ]
 
 
@@ -78,10 +79,13 @@ def test_usage_counts_what_runs_and_what_was_used(box: Box) -> None:
     box.exec("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", timeout=120)
     box.exec("head -c 3000000 /dev/urandom > large; sync large")
     after = box.usage()
-    assert after.processes > before.processes
     assert after.memory > before.memory + 4_000_000
     assert after.cpu > before.cpu
-    assert after.disk > before.disk + 2_500_000
+    if box.kind == "virtual machine":  # the host sees one process, and tiny's files are in memory
+        assert after.processes == 1
+    else:
+        assert after.processes > before.processes
+        assert after.disk > before.disk + 2_500_000
 
 
 def test_a_rollback_brings_the_files_back(box: Box) -> None:

@@ -182,10 +182,19 @@ class VirtualMachine(Box):
         if plan.memory > host.available_memory():
             found = f"{host.available_memory() // 2**20} MiB free"
             raise NotEnoughMemory(f"{plan.memory // 2**20} MiB of memory", found, "memory=...")
-        can_resume = self.image and not (self.disk or self.kernel) and self.architecture == HOME
+        try:
+            self._begin(plan)
+        except NotRunning:
+            if self._vm:
+                raise self._vm.qemu.failure() from None
+            raise
+
+    def _begin(self, plan: Plan) -> None:
+        # A balloon would punch holes into the memory that all resumed machines share.
+        own = self.disk or self.kernel or self.balloon or self.architecture != HOME
         if self._origin:
             self._new(plan).follow(self._origin, self.reseed)
-        elif self.resume and can_resume:
+        elif self.resume and self.image and not own:
             folder = saved.state_of(plan, self._save_first)
             self._new(plan).resume(folder, self.reseed)
         else:

@@ -71,7 +71,7 @@ class Monitor:
 
     def close(self) -> None:
         """End the connection; QEMU runs on."""
-        asyncio.run_coroutine_threadsafe(_ended(self._client), _loop(os.getpid()))
+        self._wait(_ended(self._client))
 
     async def _hand_over(self, descriptor: int, name: str) -> None:
         self._client.send_fd_scm(descriptor)

@@ -146,13 +146,12 @@ class Running:
 
     def end(self) -> None:
         """End QEMU and remove everything of it."""
-        for connection in (self.monitor, self.agent, self._wakes):
-            if connection:
-                connection.close()
-        if self.qemu:
-            self.qemu.end()
-        else:
-            reaper.remove(self.folder)
+        try:
+            for connection in (self.monitor, self.agent, self._wakes):
+                if connection:
+                    connection.close()
+        finally:
+            self.qemu.end() if self.qemu else reaper.remove(self.folder)
 
     def _launch(self, memory: str, boot: bool = True) -> None:
         self.qemu = Qemu(self.folder, command_line(self.plan, self.folder, memory, boot))

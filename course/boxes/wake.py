@@ -2,10 +2,10 @@
 
 Its clock goes on where it was stopped, and every copy of a state would draw the same random
 numbers: keys that are not secret, "unique" names that are not unique. So before a guest's state
-is saved, a program is left waiting in it, and whoever resumes it sends the program 80 bytes.
+is saved, a program is left waiting in it, and whoever resumes it sends the program 88 bytes.
 
 The program is 138 bytes of machine code, since no tool of a small system can ask Linux to use
-new randomness *now*: written to /dev/urandom it may wait there for a minute.
+new randomness *now*: written to /dev/urandom it may wait there for a minute (random(4)).
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ BUFFER = BASE + 0x800  # a place after the code for what comes from the host
 
 # System calls of x86-64: arch/x86/entry/syscalls/syscall_64.tbl in Linux.
 READ, WRITE, IOCTL, EXIT, CLOCK_SETTIME = 0, 1, 16, 60, 227
-RESEED = 0x5207  # RNDRESEEDCRNG, random(4)
+ADD, RESEED = 0x40085203, 0x5207  # RNDADDENTROPY and RNDRESEEDCRNG: linux/random.h
 PORT, RANDOM, CLOCK_REALTIME = 0, 3, 0
-TIME, SEED = 16, 64  # bytes: two numbers, and four times what Linux keeps secret
+TIME = struct.Struct("<qq")  # seconds and nanoseconds: struct timespec
+SEED = struct.Struct("<ii64s")  # bits, bytes, and those bytes: struct rand_pool_info
 
 
 def _call(number: int, first: int = 0, second: int = 0, third: int = 0) -> bytes:
@@ -39,10 +40,10 @@ def _call(number: int, first: int = 0, second: int = 0, third: int = 0) -> bytes
 
 def code() -> bytes:
     """For ever: read; end if nothing came; set the clock; add the seed and use it; answer."""
-    read = _call(READ, PORT, BUFFER, TIME + SEED)
+    read = _call(READ, PORT, BUFFER, TIME.size + SEED.size)
     work = (
         _call(CLOCK_SETTIME, CLOCK_REALTIME, BUFFER)
-        + _call(WRITE, RANDOM, BUFFER + TIME, SEED)
+        + _call(IOCTL, RANDOM, ADD, BUFFER + TIME.size)
         + _call(IOCTL, RANDOM, RESEED)
         + _call(WRITE, PORT, BUFFER, 1)
     )
@@ -82,7 +83,8 @@ def wake(connection: socket) -> None:
     """
     seconds, nanoseconds = divmod(time.time_ns(), 10**9)
     connection.settimeout(PATIENCE)
-    connection.sendall(struct.pack("<qq", seconds, nanoseconds) + secrets.token_bytes(SEED))
+    seed = SEED.pack(512, 64, secrets.token_bytes(64))
+    connection.sendall(TIME.pack(seconds, nanoseconds) + seed)
     try:
         if not connection.recv(1):
             raise EOFError

@@ -1,0 +1,115 @@
+"""QEMU's monitor, on a QEMU that has no guest."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from course import reaper
+from course.boxes.monitor import Monitor
+from course.boxes.qemu import Qemu
+from course.errors import BoxError, NotRunning, StartFailed, ToolMissing
+
+pytestmark = pytest.mark.vm
+
+EMPTY = ["qemu-system-x86_64", "-machine", "none", "-display", "none", "-nodefaults"]
+
+
+def started(*more: str) -> Qemu:
+    folder = reaper.state("test")
+    socket = f"socket,id=monitor,path={folder}/monitor,server=on,wait=off"
+    monitor = ["-chardev", socket, "-mon", "chardev=monitor,mode=control"]
+    return Qemu(folder, [*EMPTY, *monitor, *more])
+
+
+@pytest.fixture
+def qemu(nothing_left: None) -> Iterator[Qemu]:
+    qemu = started()
+    yield qemu
+    qemu.end()
+
+
+@pytest.fixture
+def monitor(qemu: Qemu) -> Iterator[Monitor]:
+    monitor = Monitor(qemu.connect("monitor", time.monotonic() + 30))
+    yield monitor
+    monitor.close()
+
+
+def test_a_command_returns_what_qemu_says(monitor: Monitor) -> None:
+    assert monitor.execute("query-status")["running"] is True
+    said = monitor.execute("human-monitor-command", command_line="info qom-tree")
+    assert said.startswith("/machine")
+
+
+def test_what_qemu_refuses_is_told_in_its_own_words(monitor: Monitor) -> None:
+    with pytest.raises(BoxError, match="nonsense"):
+        monitor.execute("nonsense")
+    assert monitor.execute("query-status")
+
+
+def test_it_works_where_a_loop_runs_already_as_in_a_notebook(monitor: Monitor) -> None:
+    async def cell() -> object:
+        return monitor.execute("query-status")
+
+    assert asyncio.run(cell())
+
+
+def test_all_monitors_share_one_thread(monitor: Monitor) -> None:
+    other = started()
+    try:
+        second = Monitor(other.connect("monitor", time.monotonic() + 30))
+        second.execute("query-status")
+        second.close()
+    finally:
+        other.end()
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count("qemu monitors") == 1
+
+
+def test_a_job_is_waited_for_and_put_away(monitor: Monitor, tmp_path: Path) -> None:
+    disk = {"driver": "file", "filename": str(tmp_path / "disk"), "size": 2**20}
+    monitor.work("blockdev-create", options=disk)
+    assert (tmp_path / "disk").stat().st_size == 2**20
+    assert monitor.execute("query-jobs") == []
+
+
+def test_a_job_that_fails_says_why(monitor: Monitor, tmp_path: Path) -> None:
+    disk = {"driver": "file", "filename": str(tmp_path / "no" / "disk"), "size": 2**20}
+    with pytest.raises(BoxError, match="No such file"):
+        monitor.work("blockdev-create", options=disk)
+
+
+def test_a_qemu_that_is_killed_is_noticed_at_once(qemu: Qemu, monitor: Monitor) -> None:
+    threading.Timer(0.2, reaper.kill, [qemu.folder]).start()
+    began = time.monotonic()
+    with pytest.raises(NotRunning):
+        monitor.migrate("query-status")  # an event that never comes
+    with pytest.raises(NotRunning):
+        monitor.execute("query-status")
+    assert time.monotonic() - began < 10
+
+
+def test_a_qemu_that_cannot_start_says_why(nothing_left: None) -> None:
+    qemu = started("-device", "nonsense")
+    try:
+        with pytest.raises((StartFailed, NotRunning)):  # it may hang up before it is connected
+            Monitor(qemu.connect("monitor", time.monotonic() + 30))
+        assert "'nonsense' is not a valid device" in qemu.failure().found
+    finally:
+        qemu.end()
+
+
+def test_a_qemu_that_is_not_installed_comes_with_the_command_that_installs_it(
+    nothing_left: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    folder = reaper.state("test")
+    with pytest.raises(ToolMissing, match="qemu-system-x86"):
+        Qemu(folder, EMPTY)
+    reaper.remove(folder)
