@@ -126,7 +126,12 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
 
 def _clear(shelf: Path) -> None:
     for folder in shelf.glob("[!.]*"):
-        shutil.rmtree(folder, ignore_errors=UNFINISHED in folder.name)
+        gone = folder
+        if UNFINISHED not in folder.name:
+            # Renamed first: who looks meanwhile finds the whole folder or none.
+            gone = Path(tempfile.mkdtemp(prefix=folder.name + UNFINISHED, dir=shelf))
+            folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _describe(folder: Path) -> None:
