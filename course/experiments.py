@@ -135,10 +135,10 @@ def speed(
 
 
 def density(crowds: Mapping[str, int] = CROWDS) -> pd.DataFrame:
-    """What a crowd of each kind costs together: columns arm, round, boxes, memory, seconds."""
+    """What a crowd of each kind of box costs together: columns arm, boxes, memory, seconds."""
     able = {arm: most for arm, most in crowds.items() if can_run(BOXES[arm])}
     rows = [
-        {"arm": arm, "round": row["boxes"], **row}
+        {"arm": arm, **row}
         for arm, most in able.items()
         for row in crowd(BOXES[arm], most, every=1)
     ]

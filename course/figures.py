@@ -66,20 +66,23 @@ def race(
 
 @styled
 def timeline(frame: pd.DataFrame, title: str = "") -> Figure:
-    """Where the time of each arm's trials goes: the median length and share of each phase."""
+    """Where the time of each arm's trials goes: the median length and share of each phase.
+
+    A phase is named for what ends it, as in ``box.phases``.
+    """
     arms = {arm: _lengths(trials) for arm, trials in frame.groupby("arm")}
     arms = dict(sorted(arms.items(), key=lambda item: item[1].sum()))
     arm, lengths = list(arms.items())[-1]
     share = lengths.max() / lengths.sum()
-    title = title or f"{arm} spends {share:.0%} of its time on “{lengths.idxmax()}”"
+    title = title or f"{share:.0%} of {arm} is the way to “{lengths.idxmax()}”"
     canvas, axes = paper(len(arms), title, results.provenance(frame), row=0.82)
     for place, (arm, lengths) in enumerate(arms.items()):
         _bar(axes, place, lengths, colour(arm))
-        beside(axes, place, seconds(lengths.sum()))
+        beside(axes, place, seconds(frame.loc[frame["arm"] == arm, "seconds"].median()))
     axes.set_yticks(range(len(arms)), arms)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.set_xlabel("share of the trial, phase by phase; medians")
+    axes.set_xlabel("share of the trial; each part ends with what its name says; medians")
     words = [f"{arm}: {_listed(lengths.map(seconds))}" for arm, lengths in arms.items()]
     return Figure(canvas, f"{title}. {'; '.join(words)}.")
 
@@ -165,15 +168,11 @@ def ledger(table: pd.DataFrame, title: str = "") -> Figure:
     canvas, axes = paper(len(table), title, results.provenance(table), row=0.5)
     for place, row in table.reset_index(drop=True).iterrows():
         mark, shade = VERDICTS[row.verdict]
-        where = list(VERDICTS).index(row.verdict)
-        axes.text(where, place, mark, ha="center", va="center", size=13, color=shade)
-        axes.axhline(place + 0.5, color="#eaeef2", lw=0.8)
-        beside(axes, place, row.estimate)
+        axes.text(0.02, place, f"{mark} {row.verdict}", va="center", color=shade, weight="bold")
+        beside(axes, place, "", row.estimate)
     labels = table["topic"] + ": " + table["sentence"]
-    axes.set_yticks(range(len(table)), [textwrap.fill(label, 52) for label in labels], size=9)
-    axes.set_xticks(range(len(VERDICTS)), VERDICTS, color=INK)
-    axes.tick_params(bottom=False, labeltop=True, labelbottom=False)
-    axes.set_xlim(-0.5, len(VERDICTS) - 0.5)
+    axes.set_yticks(range(len(table)), [textwrap.fill(label, 50) for label in labels], size=9)
+    axes.tick_params(bottom=False, labelbottom=False)
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
     return Figure(canvas, f"{title}. {_listed(pd.Series(list(table['verdict']), labels))}.")
@@ -202,10 +201,10 @@ def _fit(arm: str, each: Estimate, memory: int) -> str:
 
 
 def _lengths(trials: pd.DataFrame) -> pd.Series:
-    """The median seconds that each phase of an arm lasted, in order, and the answer after them."""
+    """The median seconds that each phase of an arm lasted, in order, and the command after them."""
     ends = trials.filter(like=results.PHASE).dropna(axis="columns", how="all")
     ends = ends.rename(columns=lambda name: name.removeprefix(results.PHASE))
-    ends = ends[ends.median().sort_values().index].assign(answer=trials["seconds"])
+    ends = ends[ends.median().sort_values().index].assign(command=trials["seconds"])
     lengths = ends.diff(axis="columns").fillna(ends).median()
     return lengths[lengths > 0.005 * lengths.sum()]
 

@@ -179,12 +179,14 @@ def _require_whole(found: pd.DataFrame, path: Path) -> None:
         raise ResultsError(f"the machine in {path.with_suffix('.json')}", "none", _mend(path))
     if found.empty:
         raise ResultsError(f"rows in {path}", "none", _mend(path))
-    if "seconds" in found:
-        trials = found.reindex(columns=["arm", "round", "seconds"])
-        numbers = trials[["round", "seconds"]].apply(pd.to_numeric, errors="coerce")
-        if trials["arm"].isna().any() or not (np.isfinite(numbers) & (numbers >= 0)).all(axis=None):
-            lack = "a row that lacks one of them, or holds something else"
-            raise ResultsError(f"an arm, a round and seconds in {path}", lack, _mend(path))
+    if "seconds" not in found:
+        return
+    columns = [name for name in ("round", "seconds") if name in found]
+    numbers = found[columns].apply(pd.to_numeric, errors="coerce")
+    arms = found.get("arm", pd.Series([None]))
+    if arms.isna().any() or not (np.isfinite(numbers) & (numbers >= 0)).all(axis=None):
+        lack = "a row that lacks one of them, or holds something else"
+        raise ResultsError(f"an arm, a round and seconds in {path}", lack, _mend(path))
 
 
 def _mend(path: Path) -> str:

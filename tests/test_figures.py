@@ -136,7 +136,7 @@ def test_the_timeline_gives_each_phase_its_length() -> None:
     alt = timeline().alt
     median = stats.median(trials().query("arm == 'container'")["seconds"]).value
     assert f"ready {units.seconds(0.8 * median)}" in alt
-    assert f"answer {units.seconds(0.2 * median)}" in alt
+    assert f"command {units.seconds(0.2 * median)}" in alt
 
 
 def test_the_density_figure_extrapolates_with_an_interval() -> None:
