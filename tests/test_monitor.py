@@ -13,7 +13,7 @@ import pytest
 from course import reaper
 from course.boxes.monitor import Monitor
 from course.boxes.qemu import Qemu
-from course.errors import BoxError, NotRunning, StartFailed, ToolMissing
+from course.errors import BoxError, DiskFull, NotRunning, StartFailed, ToolMissing
 
 pytestmark = pytest.mark.vm
 
@@ -83,6 +83,14 @@ def test_a_job_that_fails_says_why(monitor: Monitor, tmp_path: Path) -> None:
     disk = {"driver": "file", "filename": str(tmp_path / "no" / "disk"), "size": 2**20}
     with pytest.raises(BoxError, match="No such file"):
         monitor.work("blockdev-create", options=disk)
+
+
+def test_a_disk_without_room_is_told_from_other_failures(monitor: Monitor) -> None:
+    full = {"driver": "host_device", "filename": "/dev/full"}
+    monitor.execute("blockdev-add", driver="raw", node_name="full", file=full)
+    form = {"driver": "qcow2", "file": "full", "size": 2**20}
+    with pytest.raises(DiskFull, match="No space left"):
+        monitor.work("blockdev-create", options=form)
 
 
 def test_a_qemu_that_is_killed_is_noticed_at_once(qemu: Qemu, monitor: Monitor) -> None:

@@ -149,7 +149,7 @@ class VirtualMachine(Box):
 
     def snapshot(self, name: str) -> None:
         self._require_running()
-        self._vm.keep(snapshot_name(name), again=name in self._snapshots)
+        self._vm.keep(snapshot_name(name))
         self._snapshots.add(name)
 
     def rollback(self, name: str) -> None:

@@ -13,12 +13,13 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import cache
+from itertools import count
 from socket import socket
 from typing import IO, Any
 
 from qemu.qmp import ExecuteError, Message, QMPClient, QMPError
 
-from course.errors import BoxError, NeverAnswered, NotRunning
+from course.errors import BoxError, CourseError, DiskFull, NeverAnswered, NotRunning
 
 PATIENCE = 60.0  # seconds; a QEMU that leaves a command unanswered for so long hangs
 
@@ -33,6 +34,7 @@ class Monitor:
         # Why a connection ended is told by an exception; the log would repeat it in a notebook.
         logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
         self._client = QMPClient()
+        self._numbers = count()  # a job that nobody waits for any more keeps its name
         self._wait(self._client.connect(connection))
 
     def execute(self, command: str, /, **arguments: Any) -> Any:
@@ -50,20 +52,22 @@ class Monitor:
 
         event = self._wait(self._until("MIGRATION", ended, command, arguments))
         if event["data"]["status"] == "failed":
-            raise BoxError("a machine's state to be saved or loaded", "QEMU says: failed")
+            found = self.execute("query-migrate").get("error-desc", "no reason")
+            raise _failure("the machine's state to be saved or loaded", found)
 
     def work(self, command: str, **arguments: Any) -> None:
         """Start one of QEMU's jobs, wait until it has ended, and put it away."""
+        name = f"{command}-{next(self._numbers)}"
 
         def concluded(event: Message) -> bool:
-            return event["data"] == {"id": command, "status": "concluded"}
+            return event["data"] == {"id": name, "status": "concluded"}
 
-        started = {"job_id": command, **arguments}
+        started = {"job_id": name, **arguments}
         self._wait(self._until("JOB_STATUS_CHANGE", concluded, command, started))
-        [job] = [job for job in self.execute("query-jobs") if job["id"] == command]
-        self.execute("job-dismiss", id=command)
+        [job] = [job for job in self.execute("query-jobs") if job["id"] == name]
+        self.execute("job-dismiss", id=name)
         if "error" in job:
-            raise BoxError(f"{command} to succeed", job["error"])
+            raise _failure(f"{command} to succeed", job["error"])
 
     def hand_over(self, file: IO[bytes], name: str) -> None:
         """Give QEMU an open file, by a name that its commands can use."""
@@ -105,6 +109,12 @@ class Monitor:
         except BaseException:
             call.cancel()
             raise
+
+
+def _failure(expected: str, words: str) -> CourseError:
+    if "No space left" in words:
+        return DiskFull(expected, words, "free some room")
+    return BoxError(expected, words)
 
 
 def _dashed(arguments: dict[str, Any]) -> dict[str, Any]:

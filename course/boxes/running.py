@@ -105,19 +105,20 @@ class Running:
         except EOFError:
             raise self.qemu.failure() from None
 
-    def keep(self, name: str, again: bool) -> None:
-        """Save the machine's state and its disk under a name."""
+    def keep(self, name: str) -> None:
+        """Save the machine's state and its disk under a name, in place of what had that name."""
         self._prepare_for_sleep()
         nodes = self._nodes()
-        if again:
-            self.monitor.work("snapshot-delete", tag=name, devices=nodes)
+        self.monitor.work("snapshot-delete", tag=name, devices=nodes)
         self.monitor.work("snapshot-save", tag=name, vmstate=nodes[0], devices=nodes)
 
     def return_to(self, name: str) -> None:
         """Put the machine's state and its disk back to those of a name."""
         nodes = self._nodes()
-        self.monitor.work("snapshot-load", tag=name, vmstate=nodes[0], devices=nodes)
-        self.agent.forget()
+        try:
+            self.monitor.work("snapshot-load", tag=name, vmstate=nodes[0], devices=nodes)
+        finally:
+            self.agent.forget()
         self.wake()
 
     def address(self, port: int) -> tuple[str, int]:
