@@ -82,7 +82,9 @@ def _done(step: Step, echo: Echo) -> bool:
 def _packages(tests: bool) -> Iterator[Step]:
     wanted = [*programs.needed(), *(programs.TESTS if tests else ())]
     missing = [name for name in wanted if not programs.find(name)]
-    if "docker" in missing and _engine_answers():
+    if "docker" not in missing and _daemon_is_missing():
+        missing.append("docker")  # the package that has the command has the daemon as well
+    elif "docker" in missing and _engine_answers():
         # The package would bring a second engine beside the one that is there.
         missing.remove("docker")
         yield Step("the docker command", "install it as your engine's makers say")
@@ -166,6 +168,11 @@ def _images(anew: bool) -> Iterator[Step]:
         ready = False
     if not ready:
         yield Step("the image tiny", "course setup", do=lambda: images.prepare("tiny"))
+
+
+def _daemon_is_missing() -> bool:
+    """Whether the docker command is here, and no engine for it; and one would be ours to start."""
+    return not _engine_answers() and daemon.may_be_started() and not programs.find("dockerd")
 
 
 def _engine_answers() -> bool:

@@ -98,6 +98,14 @@ def test_a_machine_without_docker_gets_the_package_and_then_the_engine(machine: 
     assert start.command == "sudo systemctl start docker"
 
 
+def test_a_docker_command_without_its_daemon_gets_the_package(machine: Machine) -> None:
+    machine.engine = False
+    packages, start, _ = plan()
+    assert packages.command == "sudo apt-get install docker.io"
+    machine.programs.add("dockerd")
+    assert [step.title for step in plan()] == [start.title, "the image tiny"]
+
+
 def test_an_engine_that_is_not_ours_to_start_is_named(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
