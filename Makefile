@@ -36,7 +36,7 @@ bench: $(TEST_PACKAGES)  ## measure every goal that the course sets itself
 
 test: $(TEST_PACKAGES) lint  ## run every test, notebook and solution
 	@$(BIN)/course setup --tests
-	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests notebooks solutions
+	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks solutions tests
 
 lint: $(TEST_PACKAGES)  ## look for mistakes without running anything
 	@$(BIN)/ruff check

@@ -48,8 +48,13 @@ def remove(label: str) -> None:
             api.remove_network(network["Id"])
         for volume in api.volumes(filters=chosen)["Volumes"] or ():
             api.remove_volume(volume["Name"])
-        for image in api.images(quiet=True, filters=chosen):
-            api.remove_image(image, force=True)
+        for image in api.images(filters=chosen):
+            named = [name for name in image["RepoTags"] or () if name != "<none>:<none>"]
+            for name in named or [image["Id"]]:
+                # By its name an image goes even while others are built on it. One without a name
+                # goes with the last of those, which the engine sees to.
+                with suppress(HTTPError):
+                    api.remove_image(name, force=True)
 
 
 @cache

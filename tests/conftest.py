@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,6 +16,15 @@ from course import paths, processes, reaper
 # State folders that stay as long as the session: what removes labelled things, and the process
 # that sandboxes are cloned from.
 WITH_SESSION = ("labels-", "zygote-")
+
+collect_ignore_glob = ["lessons/*"]  # a lesson to test with, which needs a path of its own
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give every test and every notebook a progress that is not the learner's."""
+    folder = TemporaryDirectory(prefix="two-boxes-progress-")
+    os.environ["COURSE_DATA_DIR"] = folder.name
+    config.add_cleanup(folder.cleanup)
 
 
 def left_behind() -> list[str]:

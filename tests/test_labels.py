@@ -88,6 +88,22 @@ def test_removing_an_image_leaves_the_one_it_was_built_from() -> None:
     assert engine().images.get(tag)
 
 
+@pytest.mark.docker
+@pytest.mark.usefixtures("nothing_left")
+def test_an_image_goes_while_one_of_others_stands_on_it() -> None:
+    docker, own, theirs = engine(), "two-boxes-test-parent", "two-boxes-test-child"
+    recipe = io.BytesIO(b"FROM course/tiny\nRUN true")
+    docker.images.build(fileobj=recipe, tag=own, rm=True, labels=labels.label())
+    recipe = io.BytesIO(f"FROM {own}\nRUN true\nLABEL two-boxes=others".encode())
+    docker.images.build(fileobj=recipe, tag=theirs, rm=True)
+    try:
+        labels.remove_all()
+        assert left(reaper.session()) == []
+        assert docker.images.get(theirs)
+    finally:
+        docker.images.remove(theirs, force=True)
+
+
 def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     monkeypatch.setattr("course.engine._clients", {})
