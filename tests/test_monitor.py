@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ def test_it_works_where_a_loop_runs_already_as_in_a_notebook(monitor: Monitor) -
     async def cell() -> object:
         return monitor.execute("query-status")
 
-    assert asyncio.run(cell())
+    with ThreadPoolExecutor(max_workers=1) as pool:  # whatever loop the test runner has
+        assert pool.submit(asyncio.run, cell()).result()
 
 
 def test_all_monitors_share_one_thread(monitor: Monitor) -> None:

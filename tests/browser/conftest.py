@@ -1,4 +1,8 @@
-"""One JupyterLab and one browser for all tests here."""
+"""One JupyterLab and one browser for the tests of a file.
+
+Not for the whole session: Playwright's event loop runs in the main thread as long as its browser
+does, and no test elsewhere could run a loop of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ from playwright.sync_api import Browser, Page
 from real_lab import Lab, chromium, jupyterlab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with jupyterlab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not (shutil.which("chromium") or shutil.which("chromium-browser")):
         pytest.skip("this machine has no Chromium: apt-get install chromium")
