@@ -13,7 +13,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup doctor race bench test lint clean lock
+.PHONY: help lab setup ahead doctor race bench test lint clean lock
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lab: setup  ## set everything up and open JupyterLab on lesson 0
 
 setup: $(PACKAGES)  ## install what is missing, start the engine, build the first image
 	@$(BIN)/course setup
+
+ahead: $(PACKAGES)  ## set up, and build what later lessons need: then no network is needed
+	@$(BIN)/course setup --ahead
 
 doctor: $(PACKAGES)  ## say what this machine can do, and what mends each lack
 	@$(BIN)/course doctor

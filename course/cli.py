@@ -46,12 +46,13 @@ for group in (authors.quiz, authors.labs, authors.notebooks):
 
 
 @main.command()
-@click.option("--tests", is_flag=True, help="Also what the tests need: a browser, arm64 QEMU.")
-def setup(tests: bool) -> None:
+@click.option("--tests", is_flag=True, help="Also what the tests need: a browser.")
+@click.option("--ahead", is_flag=True, help="Also what lessons build later: no network after it.")
+def setup(tests: bool, ahead: bool) -> None:
     """Install packages, start the engine, build the images."""
     from course import provision
 
-    provision.apply(provision.plan(tests=tests), click.echo)
+    provision.apply(provision.plan(tests=tests, ahead=ahead), click.echo)
 
 
 @main.command()

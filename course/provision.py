@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -11,10 +12,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from tqdm.auto import tqdm
 
-from course import daemon, images, programs
+from course import daemon, images, packages, programs
 from course.engine import engine
 from course.errors import CourseError, EngineError, ImageDamaged, ToolMissing
 
@@ -25,6 +27,7 @@ INSTALL = ("install", "--yes", "--no-install-recommends")
 # A kernel with AppArmor starts no container without its parser, and some distributions package
 # the docker command apart from the daemon.
 WITH_DOCKER = ("apparmor", "docker-cli")
+ARCHITECTURES = {"x86_64", "aarch64"}  # lesson 02 boots a guest with the other one
 PARTS = {"dlstatus": 0, "pmstatus": 100}  # percent of what is done before this part begins
 BAR = "{desc}: {bar} {elapsed}"
 
@@ -42,14 +45,16 @@ class Step:
     do: Callable[[], None] | None = None
 
 
-def plan(tests: bool = False) -> list[Step]:
+def plan(tests: bool = False, ahead: bool = False) -> list[Step]:
     """What is missing, in the order to mend it; nothing is changed yet.
 
-    ``tests``: also what only the tests need.
+    ``tests``: also what only the tests need. ``ahead``: also what lessons build when they first
+    need it, so that from then on none needs a network.
     """
     steps = [*_packages(tests), *_engine()]
     # What was just installed may need forms of the image that nobody could use before.
-    return [*steps, *_images(anew=any(step.do for step in steps))]
+    steps += _images(anew=any(step.do for step in steps))
+    return [*steps, *(_ahead() if ahead else ())]
 
 
 def apply(steps: list[Step], echo: Echo) -> list[Step]:
@@ -98,12 +103,12 @@ def _packages(tests: bool) -> Iterator[Step]:
 
 
 def _install(names: list[str]) -> None:
-    packages = programs.install_command(names).removeprefix("sudo apt-get install ").split()
-    if "docker.io" in packages:
-        packages += WITH_DOCKER
+    wanted = programs.install_command(names).removeprefix("sudo apt-get install ").split()
+    if "docker.io" in wanted:
+        wanted += WITH_DOCKER
     _apt(["update"])
     # One name that apt does not know would keep it from installing the others.
-    _apt([*INSTALL, *_known(packages)])
+    _apt([*INSTALL, *_known(wanted)])
     for name in names:
         programs.require(name)
 
@@ -132,12 +137,12 @@ def _started(command: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def _known(packages: list[str]) -> list[str]:
+def _known(names: list[str]) -> list[str]:
     """Those of the packages that this distribution has."""
-    command = ["apt-cache", "show", *packages]
+    command = ["apt-cache", "show", *names]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = set(re.findall(r"^Package: (\S+)$", said, re.MULTILINE))
-    return [name for name in packages if name in found]
+    return [name for name in names if name in found]
 
 
 def _engine() -> Iterator[Step]:
@@ -168,6 +173,20 @@ def _images(anew: bool) -> Iterator[Step]:
         ready = False
     if not ready:
         yield Step("the image tiny", "course setup", do=lambda: images.prepare("tiny"))
+
+
+def _ahead() -> Iterator[Step]:
+    """Each is quick where it was done before: what is there is asked for, and not made again."""
+    command = "course setup --ahead"
+    yield Step("the image debian", command, do=lambda: images.prepare("debian"))
+    for name in packages.PACKAGES:
+        yield Step(f"the image {name}", command, do=partial(packages.package_image, name))
+    for name in sorted(ARCHITECTURES - {platform.machine()}):
+        yield Step(f"a kernel for {name}", command, do=partial(_foreign, name))
+
+
+def _foreign(architecture: str) -> None:
+    images.image("tiny").boot_files(architecture)
 
 
 def _daemon_is_missing() -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
 
-from course import daemon, images, programs, provision
+from course import daemon, images, packages, programs, provision
 from course.errors import EngineUnreachable, ImageDamaged, ToolMissing
 from course.provision import Step, apply, plan
 
@@ -57,6 +58,18 @@ def test_only_the_tests_need_a_browser(machine: Machine) -> None:
     machine.programs.remove("chromium")
     assert plan() == []
     assert plan(tests=True)[0].command.endswith("chromium")
+
+
+def test_what_lessons_build_later_can_be_built_ahead(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(images, "prepare", made.append)
+    monkeypatch.setattr(packages, "package_image", made.append)
+    monkeypatch.setattr(provision, "_foreign", made.append)
+    assert apply(plan(ahead=True), lambda _: None) == []
+    other = "x86_64" if platform.machine() == "aarch64" else "aarch64"
+    assert made == ["debian", *packages.PACKAGES, other]
 
 
 def test_without_root_the_command_is_said_and_not_run(machine: Machine) -> None:
