@@ -138,6 +138,13 @@ def test_every_objective_has_a_question_and_every_question_an_objective(lesson: 
     assert asked == stated
 
 
+@pytest.mark.parametrize("lesson", WRITTEN, ids=by_slug)
+def test_the_time_it_states_is_the_time_it_takes(lesson: Lesson) -> None:
+    notebook = nbformat.read(lesson.notebook, as_version=4)
+    takes = notebooks.minutes(notebook, len(quiz.load(lesson.quiz)))
+    assert notebooks.stated_minutes(notebook) == pytest.approx(takes, abs=5)
+
+
 @pytest.mark.parametrize("lesson", [*WITH_LAB, FIXTURE], ids=by_slug)
 def test_every_task_has_a_check_a_solution_and_a_cell_that_checks_it(lesson: Lesson) -> None:
     tasks = list(lesson.tasks())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 CELL_SECONDS = 600  # longer than any cell may take, short of for ever
 CODE_LINES, PROSE_WORDS = 8, 80
+# Adults read 238 words of English non-fiction a minute (Brysbaert 2019, Journal of Memory and
+# Language 109, abstract); what is to be learned is read slower. The other two are our estimate.
+WORDS_A_MINUTE, SECONDS_A_LINE, SECONDS_A_QUESTION = 200, 6, 30
 # What stands in no reader's machine: homes, temporary folders, addresses of objects.
 MACHINE = re.compile(r"/(?:home/\w+|root|tmp)/[\w./-]+|\bat 0x[0-9a-f]{6,}")
 STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
@@ -57,9 +61,13 @@ def run(path: Path, data: Path | None = None) -> NotebookNode:
 
 def store(path: Path) -> Path:
     """Run a notebook and keep its outputs, with the facts of this machine. Raises LessonError."""
+    began = time.monotonic()
     notebook = run(path)
-    day = datetime.now(UTC).date().isoformat()
-    notebook.metadata["two_boxes"] = host.facts() | {"date": day}
+    took = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "seconds": round(time.monotonic() - began),
+    }
+    notebook.metadata["two_boxes"] = host.facts() | took
     nbformat.write(notebook, path)
     return path
 
@@ -103,6 +111,20 @@ def objectives(notebook: NotebookNode) -> list[str]:
 def seen(notebook: NotebookNode) -> list[str]:
     """The points below "You have seen", at the end."""
     return _points(notebook, "You have seen")
+
+
+def stated_minutes(notebook: NotebookNode) -> int:
+    """The time that the notebook says it takes, 0 where it says none."""
+    found = re.search(r"about (\d+) min", notebook.cells[0].source)
+    return int(found[1]) if found else 0
+
+
+def minutes(notebook: NotebookNode, questions: int) -> float:
+    """What reading it, running it (as it was stored) and answering its questions take."""
+    prose = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    lines = sum(len(cell.source.split("\n")) for cell in notebook.cells if cell.cell_type == "code")
+    seconds = lines * SECONDS_A_LINE + questions * SECONDS_A_QUESTION
+    return prose / WORDS_A_MINUTE + (seconds + notebook.metadata.two_boxes.get("seconds", 0)) / 60
 
 
 def title(notebook: NotebookNode) -> str:
