@@ -22,6 +22,7 @@ from course.lessons import lesson
 from course.trials import Arm, Trial
 
 PHASE = "phase "  # the columns of a trial's phases begin with this
+TIERS = ("live", "emulated", "recorded")  # from the truest on; of several tables the last counts
 
 
 def measure(
@@ -40,13 +41,13 @@ def measure(
     ``frame.attrs``. An interrupt keeps what ran, and ``attrs["interrupted"]`` says so.
     """
     rows: list[dict[str, object]] = []
-    columns: list[str] = []
+    written: pd.DataFrame | None = None
     interrupted = False
     try:
         for trial in trials.run(arms, rounds, warmup=warmup, budget=budget, seed=seed):
             rows.append(_row(trial))
             if into is not None:
-                columns = _append(Path(into), rows, columns)
+                written = _append(Path(into), rows, written)
     except KeyboardInterrupt:
         if not rows:
             raise
@@ -94,7 +95,7 @@ def recorded(slug: str, name: str) -> pd.DataFrame:
     ``attrs["tier"]`` is "recorded" and ``attrs["machine"]`` says where. Raises ResultsError.
     """
     found = read(lesson(slug).recorded / f"{name}.csv")
-    found.attrs["tier"] = "recorded"
+    found.attrs |= {"tier": TIERS[-1], "emulated": _emulated(found)}
     return found
 
 
@@ -118,7 +119,9 @@ def pool(frames: list[pd.DataFrame], mixed: bool = False) -> pd.DataFrame:
         parts.append(found.assign(round=found["round"] + passed, **labels))
         passed += int(found["round"].max())
     pooled = pd.concat(parts, ignore_index=True)
-    pooled.attrs = dict(frames[0].attrs)
+    tiers = [found.attrs.get("tier", TIERS[0]) for found in frames]
+    emulated = any(map(_emulated, frames))
+    pooled.attrs = frames[0].attrs | {"tier": max(tiers, key=TIERS.index), "emulated": emulated}
     if different:
         pooled.attrs["machine"] = {"cpu": "several machines"}
     return pooled
@@ -130,12 +133,17 @@ def provenance(frame: pd.DataFrame) -> str:
     day = str(origin.get("date", "on an unknown day"))[:10]
     parts = [f"n = {frame['round'].nunique()} rounds"] if "round" in frame else []
     parts.append(_machine(frame))
-    if origin.get("tier") == "emulated":
+    if _emulated(frame):
         parts.append("VMs emulated")
     parts.append(f"recorded on {day}" if origin.get("tier") == "recorded" else day)
     if origin.get("interrupted"):
         parts.append("interrupted")
     return " · ".join(parts)
+
+
+def _emulated(frame: pd.DataFrame) -> bool:
+    """Whether a VM that took part was emulated, here or where the results were recorded."""
+    return frame.attrs.get("tier") == "emulated" or frame.attrs.get("emulated", False)
 
 
 def _difference(one: dict, other: dict) -> str:
@@ -156,15 +164,16 @@ def _row(trial: Trial) -> dict[str, object]:
     return row | {PHASE + name: seconds for name, seconds in phases.items()}
 
 
-def _append(path: Path, rows: list[dict], columns: list[str]) -> list[str]:
-    """Write the last row as one more line, or all again when it brings a new phase."""
-    if not rows[-1].keys() <= set(columns):
-        frame = table(rows)
-        write(frame, path)
-        return list(frame)
+def _append(path: Path, rows: list[dict], written: pd.DataFrame | None) -> pd.DataFrame:
+    """Write the last row as one more line, or all again when it brings a phase or a tier."""
+    same = written is not None and written.attrs["tier"] == host.tier()
+    if not same or not rows[-1].keys() <= set(written):
+        written = table(rows)
+        write(written, path)
+        return written
     with path.open("a", newline="") as file:
-        csv.DictWriter(file, columns).writerow(rows[-1])
-    return columns
+        csv.DictWriter(file, list(written)).writerow(rows[-1])
+    return written
 
 
 def _replace(path: Path, text: str) -> None:

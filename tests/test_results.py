@@ -7,6 +7,7 @@ import json
 import pytest
 
 from course import host, results
+from course.boxes.qemu import Qemu
 from course.errors import ResultsError
 
 
@@ -33,6 +34,43 @@ def test_results_say_when_a_vm_was_emulated(monkeypatch) -> None:
     frame = results.measure(ARMS, rounds=1)
     assert frame.attrs["tier"] == "emulated"
     assert "VMs emulated" in results.provenance(frame)
+
+
+@pytest.mark.parametrize(
+    ("told", "tier"),
+    [(["-accel", "tcg"], "emulated"), (["-accel", "kvm"], "live"), ([], "emulated")],
+)
+def test_whatever_starts_a_qemu_the_results_know_whether_it_emulates(
+    told, tier, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(host, "_noted", set())
+    monkeypatch.setattr("course.programs.require", lambda name: name)
+    monkeypatch.setattr("course.reaper.spawn", lambda *_, **__: None)
+    Qemu(tmp_path, ["qemu-system-x86_64", *told])
+    assert results.table([{"arm": "by hand"}]).attrs["tier"] == tier
+
+
+def test_what_an_emulated_vm_took_part_in_says_so_wherever_it_goes(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(host, "_noted", set())
+    file = tmp_path / "10_the_race" / "recorded" / "race.csv"
+    tiers = []
+
+    def vm() -> None:
+        tiers.append(json.loads(file.with_suffix(".json").read_text())["tier"])
+        if len(tiers) == 2:
+            host.note_emulation()
+
+    live = results.measure({"process": int}, rounds=1, into=file)
+    both = results.measure({"vm": vm}, rounds=3, warmup=0, into=file)
+    assert tiers == ["live", "live", "emulated"]
+    assert [results.pool(frames).attrs["tier"] for frames in ([live], [live, both])] == [
+        "live",
+        "emulated",
+    ]
+    monkeypatch.setattr("course.lessons.HERE", tmp_path)
+    recorded = results.pool([live, results.recorded("10_the_race", "race")])
+    assert recorded.attrs["tier"] == "recorded"
+    assert "VMs emulated · recorded on" in results.provenance(recorded)
 
 
 def test_phases_are_columns_and_empty_where_an_arm_has_none() -> None:

@@ -7,9 +7,10 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
-from course import programs, reaper
+from course import host, programs, reaper
 from course.errors import NeverAnswered, StartFailed
 
 POLL = 0.001  # seconds between two looks for a socket that QEMU is about to make
@@ -23,6 +24,8 @@ class Qemu:
     def __init__(self, folder: Path, argv: list[str]) -> None:
         self.folder, self.argv = folder, argv
         programs.require(argv[0])
+        if _emulates(argv):
+            host.note_emulation()  # here, where every QEMU begins, so that every result says so
         with (folder / "stderr").open("wb") as stderr:
             self._process = reaper.spawn(
                 folder, argv, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
@@ -90,6 +93,12 @@ class Qemu:
         except (FileNotFoundError, ConnectionRefusedError):
             return False
         return True
+
+
+def _emulates(argv: list[str]) -> bool:
+    """Whether its guest's processor is a program: QEMU's own choice when it is told nothing."""
+    told = [value for flag, value in pairwise(argv) if flag == "-accel"]
+    return not any(value.startswith("kvm") for value in told)
 
 
 def _text(path: Path) -> str:

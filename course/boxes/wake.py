@@ -56,8 +56,13 @@ def code() -> bytes:
 
 
 def program() -> bytes:
-    """The code as a file that Linux runs. Source: elf(5)."""
-    text, headers = code(), ELF_HEADER + PROGRAM_HEADER
+    """The code as a file that Linux runs."""
+    return executable(code())
+
+
+def executable(text: bytes) -> bytes:
+    """Machine code as a file that Linux runs: at ``BASE``, with a page for all. Source: elf(5)."""
+    headers = ELF_HEADER + PROGRAM_HEADER
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bits, little end first
     sizes = (ELF_HEADER, PROGRAM_HEADER, 1, 0, 0, 0)
     header = struct.pack("<HHIQQQI6H", 2, 62, 1, BASE + headers, ELF_HEADER, 0, 0, *sizes)
