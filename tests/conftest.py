@@ -22,6 +22,8 @@ collect_ignore_glob = ["lessons/*"]  # a lesson to test with, which needs a path
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give every test and every notebook a progress that is not the learner's."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return  # it has the folder of the process that started it
     folder = TemporaryDirectory(prefix="two-boxes-progress-")
     os.environ["COURSE_DATA_DIR"] = folder.name
     config.add_cleanup(folder.cleanup)
