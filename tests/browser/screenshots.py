@@ -33,7 +33,7 @@ def take(lab: Lab, page: Page, name: str) -> None:
     began = time.monotonic()
     run_all(page)
     wait_until_done(page)
-    print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+    sys.stdout.write(f"{name}: {time.monotonic() - began:.0f} s\n")
     assert page.locator(".jp-RenderedText[data-mime-type*=stderr] .ansi-red-fg").count() == 0
     for theme in THEMES:
         page.set_viewport_size({"width": WIDTH, "height": 1000})
