@@ -44,9 +44,10 @@ class VirtualMachine(Box):
     no agent, and its ``console`` is all that it says. ``resume``: go on from the saved state of
     such a machine (saved at the first start), else boot. ``reseed``: tell a resumed guest the
     time and give it fresh randomness. ``accelerator``: "kvm", "tcg", or None for the best that
-    works. ``disk``: an image of the learner's, qcow2 or raw; it is written to. ``ports``: port
-    of the guest → port on 127.0.0.1, 0 for a free one. ``balloon``: give it one, for
-    ``set_memory``. ``architecture``: as ``uname -m`` says it. ``deadline``: seconds for a start.
+    works. ``disk``: an image of the learner's, qcow2 or raw; it is written to. ``kernel``,
+    ``initrd``: in place of the image's. ``ports``: port of the guest → port on 127.0.0.1, 0 for
+    a free one. ``balloon``: give it one, for ``set_memory``. ``architecture``: as ``uname -m``
+    says it. ``deadline``: seconds for a start.
     """
 
     kind = "virtual machine"
@@ -64,6 +65,7 @@ class VirtualMachine(Box):
         reseed: bool = True,
         disk: Path | None = None,
         kernel: Path | None = None,
+        initrd: Path | None = None,
         balloon: bool = False,
         hardware: Hardware = STOCK,
         architecture: str = HOME,
@@ -75,7 +77,8 @@ class VirtualMachine(Box):
             raise BoxError("a whole number of processors", repr(cpus), "cpus=1")
         self.ports, self.accelerator = dict(ports or {}), accelerator
         self.resume, self.reseed = resume, reseed
-        self.disk, self.kernel, self.balloon = disk, kernel, balloon
+        self.disk, self.balloon = disk, balloon
+        self.kernel, self.initrd = kernel, initrd
         self.hardware, self.architecture, self.deadline = hardware, architecture, deadline
         self._vm: Running | None = None
         self._origin: Running | None = None  # the machine that a clone goes on from
@@ -177,8 +180,6 @@ class VirtualMachine(Box):
 
     def _start(self) -> None:
         plan = self._plan()
-        if plan.accelerator == "tcg":
-            host.note_emulation()  # so that results say so
         if plan.memory > host.available_memory():
             found = f"{host.available_memory() // 2**20} MiB free"
             raise NotEnoughMemory(f"{plan.memory // 2**20} MiB of memory", found, "memory=...")
@@ -191,7 +192,8 @@ class VirtualMachine(Box):
 
     def _begin(self, plan: Plan) -> None:
         # A balloon would punch holes into the memory that all resumed machines share.
-        own = self.disk or self.kernel or self.balloon or self.architecture != HOME
+        files = self.disk or self.kernel or self.initrd
+        own = files or self.balloon or self.architecture != HOME
         if self._origin:
             self._new(plan).follow(self._origin, self.reseed)
         elif self.resume and self.image and not own:
@@ -229,7 +231,7 @@ class VirtualMachine(Box):
             ports=self.ports,
             balloon=self.balloon,
             kernel=self.kernel or kernel,
-            initrd=initrd,
+            initrd=self.initrd or initrd,
             disk=self.disk or own,
             disk_format=overlays.form(self.disk) if self.disk else "qcow2",
             root=f"UUID={UUID}" if own else "",

@@ -1,0 +1,66 @@
+"""Two things to look at: a boot that takes long, and memory from both sides."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tqdm.auto import tqdm
+
+from course import results
+from course.boxes.machine import VirtualMachine
+from course.drawing import GREY, INK, PAPER, Figure, beside, colour, paper, styled
+
+TICK = 0.25  # seconds between two looks at the clock
+
+
+def booted(name: str) -> VirtualMachine:
+    """Boot that guest; meanwhile a bar fills in the time that the recorded boot took."""
+    before = results.recorded("02_virtual_machines", "boots")
+    with passing(before.loc[before["arm"] == name, "seconds"].median()):
+        return VirtualMachine(name, resume=False).start()
+
+
+@contextmanager
+def passing(expected: float) -> Iterator[None]:
+    """Show how much of so many seconds has passed, until the ``with`` ends."""
+    ended = threading.Event()
+
+    def fill() -> None:
+        form = "{desc}: {bar} {elapsed} of about {total:.0f} s"
+        with tqdm(total=expected, desc="booting", bar_format=form, leave=False) as bar:
+            while not ended.wait(TICK):
+                bar.update(min(TICK, bar.total - bar.n))
+
+    watcher = threading.Thread(target=fill)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def memory_now(box: VirtualMachine) -> dict[str, float]:
+    """A guest's memory from both sides, in MiB: what it has, what it uses, what the host pays."""
+    total, used = map(int, box.exec("free -m | awk 'NR == 2 {print $2, $2 - $4}'").stdout.split())
+    return {"inside": total, "in use inside": used, "on the host": box.usage().memory / 2**20}
+
+
+@styled
+def memory(steps: Mapping[str, Mapping[str, float]], title: str) -> Figure:
+    """A row for each step: how much the guest has and uses (bar), what the host pays (dot)."""
+    caption = "bar: what `free` reports inside, dark where in use; dot: memory on the host (PSS)"
+    canvas, axes = paper(len(steps), title, caption)
+    words = []
+    for place, (step, found) in enumerate(steps.items()):
+        total, used, paid = found.values()
+        axes.barh(place, total, height=0.5, color="#d0d7de")
+        axes.barh(place, used, height=0.5, color=GREY)
+        axes.plot(paid, place, "o", ms=9, color=colour("vm"), mec=PAPER, mew=1.5)
+        words.append(f"{step}: {total:.0f} MiB inside, {used:.0f} in use, {paid:.0f} on the host")
+        beside(axes, place, f"{paid:.0f} MiB on the host")
+    axes.set_yticks(range(len(steps)), list(steps), color=INK)
+    axes.set_xlabel("MiB")
+    return Figure(canvas, f"{title}. {'; '.join(words)}.")
