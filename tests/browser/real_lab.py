@@ -84,6 +84,7 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
     shown.mkdir()
     token, port = secrets.token_hex(16), free_port()
     command = [
+        *("setpriv", "--pdeathsig", "TERM"),  # a test run that is killed leaves no server behind
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *(f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
         *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={shown}"),
