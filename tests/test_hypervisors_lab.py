@@ -29,7 +29,7 @@ def learner(right: str = "", wrong: str = "") -> dict[str, object]:
     for name, source in SOURCES.items():
         exec(compile(source.replace(right, wrong) if right else source, name, "exec"), names)
     invention = {"my_port": 0x40, "my_device": devices.Dice(), "my_program": guests.ROLL}
-    return names | invention
+    return names | invention | {"price": 30.0}
 
 
 def checked(task: str, names: dict[str, object]) -> Finding:
@@ -166,6 +166,20 @@ def test_a_program_may_be_bytes_or_a_listing() -> None:
 def test_a_program_that_is_no_listing_is_told_so() -> None:
     found = checked("invent", learner() | {"my_program": "in al, 0x40"})
     assert (found.outcome, found.hints) == (Outcome.FAILED, hints.BYTES)
+
+
+@pytest.mark.parametrize(
+    ("price", "hint"),
+    [
+        ("thirty", hints.PRICE),
+        (-2.0, hints.CHANCE),
+        (3e-5, hints.PRICE_LOW),
+        (30_000, hints.PRICE_HIGH),
+    ],
+)
+def test_a_price_that_cannot_be_is_told_why(price: object, hint: tuple[str, ...]) -> None:
+    found = checked("price", {"price": price})
+    assert (found.outcome, found.hints) == (Outcome.FAILED, hint), found.observed
 
 
 def test_checks_leave_the_learners_names_as_they_are() -> None:

@@ -10,7 +10,6 @@ from ctypes import addressof, c_char
 from mmap import mmap
 from signal import SIGURG
 from struct import unpack
-from typing import NamedTuple
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 
@@ -20,9 +19,10 @@ from .emulator import emulate
 from .guests import code
 from .hypervisor import EXIT_HLT, EXIT_SHUTDOWN, IMMEDIATE_EXIT, Guest
 from .scripted import DATA_PLACE, Listener, Recorder, ScriptedGuest, Watched, borrowed, tried
+from .sums import AX, DX, SUMS, Sum
 
-AX, CX, DX = 0, 1, 2
 SERIAL, THREAD, MMIO = 0x3F8, 4711, 6
+CHEAPEST, DEAREST = 0.5, 1000.0  # microseconds of one exit, on any machine that runs Python
 
 
 @task("mov", "`mov` can load a word of two bytes")
@@ -39,30 +39,6 @@ def mov(names: Names) -> Finding:
         swapped = cpu.word[DX] == 0x3412
         return failed(start, *(hints.BYTE_ORDER if swapped else hints.WRONG_REGISTER))
     return passed(start)
-
-
-class Sum(NamedTuple):
-    """Whose work, an instruction and what it says; a register before, after, and the zero flag."""
-
-    function: str
-    instruction: str
-    said: str
-    register: int
-    before: int
-    result: int
-    zero: bool
-
-
-SUMS = (
-    Sum("add", "04 05", "add al, 5", AX, 2, 7, False),
-    Sum("inc_dec", "41", "inc cx", CX, 7, 8, False),
-    Sum("inc_dec", "4a", "dec dx", DX, 7, 6, False),
-    Sum("add", "04 0a", "add al, 10", AX, 250, 4, False),
-    Sum("add", "04 ff", "add al, 255", AX, 1, 0, True),
-    Sum("inc_dec", "41", "inc cx", CX, 65535, 0, True),
-    Sum("inc_dec", "49", "dec cx", CX, 0, 65535, False),
-    Sum("inc_dec", "49", "dec cx", CX, 1, 0, True),
-)
 
 
 @task("arithmetic", "`add`, `inc` and `dec` keep to their bits and set the zero flag")
@@ -245,3 +221,16 @@ def invent(names: Names) -> Finding:
 def run_program(program: str | bytes, bus: Bus) -> str:
     """Run a program on the finished toy, whether it was written as a listing or as bytes."""
     return emulate(code(program) if isinstance(program, str) else program, bus, limit=100_000)
+
+
+@task("price", "`price` is what one exit costs, in microseconds")
+def price(names: Names) -> Finding:
+    found = getattr(names["price"], "value", names["price"])
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return failed(f"`price` is {found!r:.60}", *hints.PRICE)
+    said = f"`price` is {found:.3g} microseconds"
+    if found <= 0:
+        return failed(said, *hints.CHANCE)
+    if not CHEAPEST <= found <= DEAREST:
+        return failed(said, *(hints.PRICE_LOW if found < CHEAPEST else hints.PRICE_HIGH))
+    return passed(f"{said}, from the guest to your device and back")

@@ -149,3 +149,23 @@ TAKEN = (
     "0x3f8 is the serial port's, and a port has one device.",
     "Take another number, such as 0x40.",
 )
+PRICE = (
+    "One number is asked for: how long one exit takes.",
+    "Take the median of what each guest took, subtract, and divide.",
+    '`price = (middle["talks"] - middle["is silent"]) / 1000 * 1e6`',
+)
+CHANCE = (
+    "Nothing can cost less than nothing. Which guest does more?",
+    "Subtract the silent guest's time from the talking one's; with few rounds, chance decides.",
+    "Ten rounds or more, and the median of each arm.",
+)
+PRICE_LOW = (
+    "So quickly no Python answers. Which unit has your number?",
+    "`seconds` are seconds. There are a million microseconds in one.",
+    "Multiply by 1e6, and divide by 1000 only once.",
+)
+PRICE_HIGH = (
+    "Is that one exit?",
+    "`TALK` sends 1,000 bytes, and each is an exit.",
+    "Divide by 1000, then multiply by 1e6.",
+)
