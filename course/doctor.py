@@ -22,7 +22,7 @@ from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
 from course.checks import Check, Finding, Outcome, failed, not_attempted, passed
 from course.engine import engine
-from course.errors import CourseError
+from course.errors import CourseError, FolderClosed
 
 GIB = 2**30
 ENOUGH_DISK = 3 * GIB  # both images in every form, and what the labs make
@@ -81,7 +81,10 @@ def machine_tier() -> Tier:
     """Live where KVM boots a kernel, emulated where it does not, recorded without QEMU."""
     if not _fulfilled(VirtualMachine):
         return Tier.RECORDED
-    return Tier.LIVE if accelerator.best() == "kvm" else Tier.EMULATED
+    try:
+        return Tier.LIVE if accelerator.best() == "kvm" else Tier.EMULATED
+    except FolderClosed:  # no place for a machine's files
+        return Tier.RECORDED
 
 
 def lacks() -> list[str]:
@@ -183,7 +186,7 @@ MACHINE = (
     Check("Python", lambda: passed(platform.python_version())),
     Check("processor", _cores),
     Check("memory", _memory),
-    Check("disk", _disk),
+    Check("disk", _explained(_disk)),
     Check("cgroups", _cgroups),
     Check("/dev/kvm", _kvm),
     Check("accelerator that works", _explained(_accelerator)),

@@ -18,7 +18,8 @@ CourseError
 │   └── SnapshotMissing      no snapshot has that name
 ├── ResourceError          the machine has less than was asked for
 │   ├── NotEnoughMemory
-│   └── DiskFull
+│   ├── DiskFull
+│   └── FolderClosed     the course's own folder is not for this user to write to
 ├── ToolMissing            a program that is needed is not installed
 ├── DataError              a file of data is not what it should be
 │   ├── QuizError            a quiz file breaks the schema
@@ -120,6 +121,10 @@ class NotEnoughMemory(ResourceError):
 
 class DiskFull(ResourceError):
     """Less disk is free than the work needs."""
+
+
+class FolderClosed(ResourceError):
+    """A folder that the course needs cannot be made or written to."""
 
 
 class ToolMissing(CourseError):

@@ -1,7 +1,8 @@
 """Where the course keeps what it makes: a cache that can be rebuilt, data that cannot, and
 the state folders of what is running now.
 
-``COURSE_CACHE_DIR``, ``COURSE_DATA_DIR`` and ``COURSE_RUN_DIR`` move them (tests do).
+``COURSE_CACHE_DIR``, ``COURSE_DATA_DIR`` and ``COURSE_RUN_DIR`` move them (tests do). Every
+function raises FolderClosed where this user may not write.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 import platformdirs
+
+from course.errors import FolderClosed
 
 
 def cache_dir() -> Path:
@@ -29,11 +32,21 @@ def run_dir() -> Path:
     short = Path(tempfile.gettempdir()) / f"two-boxes-{os.getuid()}"
     path = _folder("COURSE_RUN_DIR", short)
     if path.stat().st_uid != os.getuid():  # what stands in it is run: it has to be ours
-        raise PermissionError(f"{path} belongs to another user; set COURSE_RUN_DIR to a new folder")
+        raise _closed("COURSE_RUN_DIR", f"{path} belongs to another user")
     return path
 
 
 def _folder(variable: str, default: Path) -> Path:
     path = Path(os.environ.get(variable) or default)
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _closed(variable, str(error)) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise _closed(variable, f"{path}, which user {os.getuid()} may not write to")
     return path
+
+
+def _closed(variable: str, found: str) -> FolderClosed:
+    mend = f"set {variable} to a new folder of yours, such as {tempfile.gettempdir()}/my-two-boxes"
+    return FolderClosed("a folder that the course may write to", found, mend)

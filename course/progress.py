@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from course import paths
-from course.errors import ProgressError
+from course.errors import FolderClosed, ProgressError
 
 TABLE = """CREATE TABLE IF NOT EXISTS event (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -70,6 +70,8 @@ class Progress:
             self._database = self._opened()
         except (OSError, sqlite3.Error) as error:
             self._fall_back(error)
+        except FolderClosed as error:
+            self._fall_back(error.found)
 
     def record(
         self, lesson: str, kind: str, item: str = "", outcome: str = "", detail: dict | None = None
@@ -166,7 +168,7 @@ class Progress:
         with self._database:
             self._database.execute(f"INSERT INTO event ({columns}) VALUES ({places})", row)
 
-    def _fall_back(self, error: Exception) -> None:
+    def _fall_back(self, reason: Exception | str) -> None:
         """Keep what can be read, in memory from now on."""
         kept = []
         # Reading may fail as writing did: then there is nothing to carry over.
@@ -178,7 +180,7 @@ class Progress:
             detail = json.dumps(event.detail)
             self._insert((event.at, event.lesson, event.kind, event.item, event.outcome, detail))
         self.notices.append(
-            f"Your progress cannot be written to {self.path or 'its folder'} ({error}). "
+            f"Your progress cannot be written to {self.path or 'its folder'} ({reason}). "
             "It is kept until this notebook's kernel ends."
         )
         self.path = None

@@ -66,7 +66,7 @@ def _session(pid: int) -> str:
 def folder() -> Path:
     """This session's folder, made when first asked for; from then on the guard is on duty.
 
-    Raises OSError where it cannot be made.
+    Raises OSError, FolderClosed where it cannot be made.
     """
     path = paths.run_dir().absolute() / session()
     path.mkdir(mode=0o700, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from course import processes, reaper
+from course.errors import FolderClosed
 
 STARTS_A_PROGRAM = """
 import os, signal, sys, time
@@ -184,7 +185,7 @@ def test_a_folder_that_another_user_laid_out_is_not_used(
 ) -> None:
     run.mkdir()
     monkeypatch.setattr(os, "getuid", lambda: os.stat(run).st_uid + 1)
-    with pytest.raises(PermissionError, match="COURSE_RUN_DIR"):
+    with pytest.raises(FolderClosed, match="COURSE_RUN_DIR"):
         reaper.sweep()
 
 

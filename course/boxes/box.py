@@ -158,13 +158,13 @@ class Box(ABC):
         self.phases, self._began = {}, time.perf_counter()
         try:
             self._start()
+            self.running = True  # in here: an interrupt that comes now finds nothing left either
         except OSError as error:
-            self._stop()
+            self.stop()
             raise self._explained(error) from error
         except BaseException:
-            self._stop()
+            self.stop()
             raise
-        self.running = True
         return self
 
     def stop(self) -> None:

@@ -210,7 +210,7 @@ class VirtualMachine(Box):
 
     def _new(self, plan: Plan) -> Running:
         self._vm = Running(plan, self._mark, self.deadline)
-        return self._vm
+        return self._vm.open()
 
     def _save_first(self, folder: Path) -> None:
         Running(self._plan(), lambda *_, **__: None, self.deadline).save_first(folder)

@@ -33,13 +33,18 @@ class Running:
     def __init__(self, plan: Plan, mark: Callable[..., None], deadline: float) -> None:
         self.plan, self._mark = plan, mark
         self._deadline = time.monotonic() + deadline
-        self.folder = reaper.state("vm")
+        self.folder = reaper.place("vm")  # known before it is made: an interrupt can come
         self.qemu: Qemu | None = None
         self.monitor: Monitor | None = None
         self.agent: Agent | None = None
         self._wakes: socket | None = None
         self._can_wake = False
         self._tops = [NODE]  # the layers of the disk, as QEMU's block layer calls them
+
+    def open(self) -> Running:
+        """Make its folder; before everything else."""
+        self.folder.mkdir(mode=0o700)
+        return self
 
     def boot(self, memory: str | None = None) -> None:
         """Start the machine from nothing, until its agent answers; without one, only start it."""
@@ -75,7 +80,7 @@ class Running:
     def save_first(self, folder: Path) -> None:
         """Fill a folder with a state to resume from: boot, come to rest, stop, and end."""
         try:
-            self.boot(memory_file(self.plan, folder, share=True))
+            self.open().boot(memory_file(self.plan, folder, share=True))
             self._prepare_for_sleep()
             saved.settle(self.qemu.pid)
             self.hand_on(self.folder)

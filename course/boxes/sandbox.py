@@ -52,6 +52,7 @@ class Sandbox(Box):
         self._group = f"two-boxes-{reaper.session()}-{next(_numbers)}"
         self._caps: list[Path] = []  # the folders of that control group
         self._shim: socket.socket | None = None
+        self._far: socket.socket | None = None  # the shim's end of it, until it has it
         self._pid, self._ended = 0, -1  # process 1 of the box, and what can be read at its end
         self._cpu = 0.0
         self._busy = threading.Lock()  # the shim runs one command at a time
@@ -148,11 +149,10 @@ class Sandbox(Box):
         folders = [str(self._state / name) for name in ("root", "upper", "work")]
         folders.insert(1, str(lower))
         wish = {"namespaces": self._namespaces, "folders": folders}
-        self._shim, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ExitStack() as stack:
-            stack.enter_context(theirs)
+        self._shim, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with self._far, ExitStack() as stack:
             caps = [stack.enter_context((cap / "cgroup.procs").open("w")) for cap in self._caps]
-            zygote.clone(wish, [file.fileno() for file in (theirs, *caps)])
+            zygote.clone(wish, [file.fileno() for file in (self._far, *caps)])
         ready = self._hear()
         self._pid = ready["pid"]
         self._ended = os.pidfd_open(self._pid)
@@ -161,6 +161,7 @@ class Sandbox(Box):
     def _end(self) -> None:
         """Close the shim's ear and wait until it, and with it all that is inside, is gone."""
         if self._shim:
+            self._far.close()  # interrupted, we may have it still, and would wait for ourselves
             self._shim.shutdown(socket.SHUT_WR)
             self._shim.settimeout(PATIENCE)
             with suppress(ConnectionResetError):
