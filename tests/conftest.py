@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from faults.table import Count, Table
 
 from course import paths, processes, reaper
 
@@ -20,8 +21,16 @@ WITH_SESSION = ("labels-", "zygote-")
 collect_ignore_glob = ["lessons/*"]  # a lesson to test with, which needs a path of its own
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How often the tests of faults break what they break."""
+    group = parser.getgroup("faults")
+    group.addoption("--injections", type=int, default=1, help="how often each fault is injected")
+    group.addoption("--faults-table", action="store_true", help="write the table in TESTING.md")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give every test and every notebook a progress that is not the learner's."""
+    config.pluginmanager.register(Table(left_behind))
     if "PYTEST_XDIST_WORKER" in os.environ:
         return  # it has the folder of the process that started it
     folder = TemporaryDirectory(prefix="two-boxes-progress-")
@@ -34,6 +43,18 @@ def left_behind() -> list[str]:
     folder = paths.run_dir().absolute() / reaper.session()
     states = [str(state) for state in folder.glob("*") if not state.name.startswith(WITH_SESSION)]
     return states + _in_engine() + _with(str(folder))
+
+
+@pytest.fixture
+def often(pytestconfig: pytest.Config) -> int:
+    """How often a fault shall be injected."""
+    return pytestconfig.getoption("--injections")
+
+
+@pytest.fixture
+def injections(request: pytest.FixtureRequest) -> Count:
+    """Where a test that injects more than once, or into other sessions, counts what it did."""
+    return Count(request.node.get_closest_marker("fault").args[0])
 
 
 @pytest.fixture

@@ -1,0 +1,111 @@
+"""What a session has in the world, asked of the kernel and of the engine; and sessions to hit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from course import labels
+from course.boxes import cgroups
+from course.engine import engine
+from course.errors import EngineError
+
+HERE = Path(__file__).parent
+PATIENCE = 40.0  # seconds for a guard to do its work on a busy machine
+DEADLINE = 150.0  # seconds for a start, hit or not
+WITH_SESSION = ("labels-", "zygote-")  # state folders that stay as long as their session
+
+
+def becomes_true(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+    """Whether it does, looked at again and again."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def left_of(session: str, run: Path) -> list[str]:
+    """Everything of a session that is still there: folders, processes, groups, engine's things."""
+    folders = [str(path) for path in run.glob(f"{session}*")]
+    parents = (*cgroups._parents_1(), *cgroups._parents_2())
+    groups = [str(path) for one in parents for path in one.glob(f"two-boxes-{session}-*")]
+    return folders + groups + _processes(str(run / session)) + in_engine(session)
+
+
+def in_engine(session: str) -> list[str]:
+    """What the engine has with the session's label; nothing where no engine answers."""
+    chosen = {"filters": {"label": f"{labels.NAME}={session}"}}
+    try:
+        api = engine().api
+    except EngineError:
+        return []
+    containers = api.containers(all=True, quiet=True, **chosen)
+    rest = [*api.networks(**chosen), *(api.volumes(**chosen)["Volumes"] or ())]
+    tagged = [name for image in api.images() for name in image["RepoTags"] or () if session in name]
+    return [str(found) for found in (*containers, *rest, *api.images(**chosen), *tagged)]
+
+
+def leftovers(session: str, run: Path) -> list[str]:
+    """The same, once what is killed has had time to go."""
+    becomes_true(lambda: not left_of(session, run))
+    return left_of(session, run)
+
+
+def _processes(folder: str) -> list[str]:
+    """Processes that name the session's folder, or that have a mount which does (a sandbox)."""
+    found, seen = [], set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            world = os.readlink(process / "ns/mnt")
+            text = (process / "cmdline").read_text(errors="replace").replace("\0", " ")
+            mounts = "" if world in seen else (process / "mountinfo").read_text(errors="replace")
+            if re.search(rf"{re.escape(folder)}(?!\d)", text + mounts):
+                found.append(f"process {process.name}: {text[:80]}")
+            else:
+                seen.add(world)
+    return found
+
+
+class Nursery:
+    """A Python that has the course loaded; each order is a session that is hit and looked at."""
+
+    def __init__(self, run: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.run = run
+        self._python = subprocess.Popen(
+            [sys.executable, HERE / "victim.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            env={**os.environ, "COURSE_RUN_DIR": str(run), **(environment or {})},
+        )
+
+    def order(self, box: str, fault: str = "none", at: str | int = "", **options: Any) -> dict:
+        """What came of it: error, words, where, and what was left at once and in the end."""
+        wish = {"box": box, "fault": fault, "at": at, "options": options}
+        self._python.stdin.write(json.dumps(wish).encode() + b"\n")
+        came: dict[str, Any] = {}
+        while "ended" not in came:
+            if not select.select([self._python.stdout], [], [], DEADLINE)[0]:
+                raise TimeoutError(f"{wish} came to no end: {came}")
+            came |= json.loads(self._python.stdout.readline())
+        came["after all"] = leftovers(came["session"], self.run)
+        came["left"] = [name for name in came.get("left", ()) if not name.startswith(WITH_SESSION)]
+        return came
+
+    def close(self) -> None:
+        """End it, and whatever came to no end."""
+        os.killpg(self._python.pid, signal.SIGKILL)
+        self._python.communicate()
