@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 import platform
-import shutil
-import tempfile
-from collections.abc import Callable
-from functools import wraps
 from importlib import import_module
-from pathlib import Path
 
+import pandas as pd
+
+from course import stats
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
-from course.errors import CourseError
 
-sector = import_module("course.lessons.02_virtual_machines.sector")
+experiments, looks = (
+    import_module(f"course.lessons.02_virtual_machines.{name}") for name in ("experiments", "looks")
+)
 
 LEAST, MOST = 300, 600  # MiB that `free` may report
+LEFT, FREED = 256, 50  # MiB: at most left to the guest, at least back on the host
+ROUNDS, MATTERS = 3, 1.1  # how often, and from which ratio on a knob matters
 SHORTEST = 3  # letters of a greeting
-
-Judge = Callable[[VirtualMachine, Names], Finding]
-
-
-def of_machine(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
-    """Hand the judge the learner's machine of that name, once it is one that runs."""
-
-    def decorate(judge: Judge) -> Callable[[Names], Finding]:
-        @wraps(judge)
-        def look(names: Names) -> Finding:
-            found = names[name]
-            if not isinstance(found, VirtualMachine):
-                return failed(
-                    f"`{name}` is a {type(found).__name__}, not a VirtualMachine",
-                    "The name is for the machine itself, not for what it said or where it lies.",
-                    "`start()` hands the machine back, so one line can start it and name it.",
-                    f'{name} = VirtualMachine("tiny").start()',
-                )
-            if not found.running:
-                return failed(
-                    f"`{name}` does not run",
-                    "A machine that is only described is a plan. What sets it going?",
-                    "A `with` block stops its machine at the end of the block.",
-                    f"{name}.start()",
-                )
-            return judge(found, names)
-
-        return look
-
-    return decorate
+MIB = 2**20
 
 
 @task("boot", "`machine` was booted and runs; `version` is its kernel's")
-@of_machine("machine")
+@looks.of_machine("machine")
 def boot(machine: VirtualMachine, names: Names) -> Finding:
     if "kernel started" not in machine.phases:
         return failed(
@@ -73,10 +45,10 @@ def boot(machine: VirtualMachine, names: Names) -> Finding:
 
 
 @task("find-it", "`qemu` is the process of the host that runs `machine`")
-@of_machine("machine")
+@looks.of_machine("machine")
 def find_it(machine: VirtualMachine, names: Names) -> Finding:
     qemu, thread = names["qemu"], machine.threads[0]
-    right = _process_of(thread)
+    right = looks.process_of(thread)
     if qemu == thread:
         return failed(
             f"{qemu} is the thread that plays the processor",
@@ -86,16 +58,16 @@ def find_it(machine: VirtualMachine, names: Names) -> Finding:
         )
     if qemu != right:
         return failed(
-            f"`qemu` is {qemu!r}, {_program(qemu)}",
+            f"`qemu` is {qemu!r}, {looks.program_of(qemu)}",
             "Several QEMUs may run here. Begin at a thread of yours: `machine.threads`.",
             f"/proc/{thread}/status is a text; which line speaks of the group?",
             "int(line.split()[1]) of the line that begins with Tgid",
         )
-    return passed(f"process {right} is {_program(right)}, and {thread} is a thread of it")
+    return passed(f"process {right} is {looks.program_of(right)}, and {thread} is a thread of it")
 
 
 @task("resize", f"`larger` has two processors, and `free` reports {LEAST} to {MOST} MiB")
-@of_machine("larger")
+@looks.of_machine("larger")
 def resize(larger: VirtualMachine, names: Names) -> Finding:
     processors = int(larger.exec("nproc").stdout)
     if processors != 2:
@@ -119,9 +91,39 @@ def resize(larger: VirtualMachine, names: Names) -> Finding:
     return passed(f"2 processors, and {total} MiB by its own count")
 
 
+@task("hand-back", f"`lender` has {LEFT} MiB left, and the host got back {FREED} at least")
+@looks.of_machine("lender")
+def hand_back(lender: VirtualMachine, names: Names) -> Finding:
+    if not lender.balloon:
+        return failed(
+            "`lender` has no balloon",
+            "A machine's devices are chosen when it starts. Which one does this take?",
+            "Stop it, and start one with a balloon.",
+            'VirtualMachine("tiny", memory="512M", balloon=True, resume=False)',
+        )
+    left = lender.monitor("query-balloon")["actual"] // MIB
+    if left > LEFT:
+        return failed(
+            f"the balloon leaves {left} MiB to the guest",
+            "Removing a file hands nothing back to the host. What does?",
+            "`set_memory` says how much is left to the guest, not how much is taken.",
+            'lender.set_memory("192M")',
+        )
+    freed = names["freed"]
+    if not looks.is_number(freed) or not FREED * MIB <= freed <= lender.memory:
+        return failed(
+            f"`freed` is {freed!r:.60}",
+            "How much less does the host pay, in bytes?",
+            "Only pages that the guest had written to were paid for: write first, then remove. "
+            "And ask the host before the balloon and after it.",
+            "freed = before - lender.usage().memory",
+        )
+    return passed(f"{left} MiB are left to the guest, and the host has {freed / MIB:.0f} back")
+
+
 @task("disk", "`read_back`, read by a second machine, is the first line on `disk`")
 def disk(names: Names) -> Finding:
-    path, read_back = _path(names["disk"]), names["read_back"]
+    path, read_back = looks.path_of(names["disk"]), names["read_back"]
     if path is None:
         return failed(
             f"`disk` is {names['disk']!r:.60}, which names no file",
@@ -149,7 +151,7 @@ def disk(names: Names) -> Finding:
 
 @task("own-os", "A PC that boots from `own_os` says your `greeting` on its serial port, once")
 def own_os(names: Names) -> Finding:
-    greeting, path = names["greeting"], _path(names["own_os"])
+    greeting, path = names["greeting"], looks.path_of(names["own_os"])
     if not isinstance(greeting, str) or len(greeting) < SHORTEST or not greeting.isascii():
         return failed(
             f"`greeting` is {greeting!r:.60}",
@@ -171,11 +173,61 @@ def own_os(names: Names) -> Finding:
             "Fill the file up with zeros, behind the sector, to 1 MiB.",
             r'own_os.write_bytes(first.ljust(sector.DISK, b"\0"))',
         )
-    return _booted(path, greeting)
+    return looks.booted(path, greeting)
 
 
-@task("other-processor", "`foreign` has another kind of processor; `slower` is a ratio")
-@of_machine("foreign")
+@task("knob", f"`measured` shows in {ROUNDS} rounds a knob that matters, `slower` how much")
+def knob(names: Names) -> Finding:
+    measured, slower = names["measured"], names["slower"]
+    arms = set(measured["arm"]) if isinstance(measured, pd.DataFrame) and "cpu" in measured else ()
+    turned = sorted(set(arms) - {experiments.BASELINE})
+    if not turned or experiments.BASELINE not in arms:
+        return failed(
+            f"`measured` is a {type(measured).__name__} without a knob to compare",
+            "What did the measurement return? Keep that, whole.",
+            "`knobs` takes a list of names, and measures the baseline as well.",
+            "measured = experiments.knobs([knob], rounds=3, work=[])",
+        )
+    if (rounds := measured["round"].nunique()) < ROUNDS:
+        return failed(
+            f"`measured` has {rounds} round" + "s" * (rounds != 1),
+            "Would you bet on so few trials?",
+            f"One trial may be chance. Take {ROUNDS} rounds or more.",
+            "experiments.knobs([knob], rounds=3, work=[])",
+        )
+    return _matters(measured, turned, getattr(slower, "value", slower))
+
+
+def _matters(measured: pd.DataFrame, turned: list[str], slower: object) -> Finding:
+    found = {arm: stats.ratio(measured, arm, experiments.BASELINE, "cpu") for arm in turned}
+    near = [arm for arm in turned if looks.is_number(slower) and _agree(found[arm], slower)]
+    if not near:
+        said = ", ".join(f"{arm} {ratio.value:.2f}" for arm, ratio in found.items())
+        return failed(
+            f"`slower` is {slower!r:.60}; what was measured: {said}",
+            "Divided by what? And in which column?",
+            "Compare the processor time, `cpu`, of the turned knob with the baseline's.",
+            'slower = stats.ratio(measured, knob, experiments.BASELINE, "cpu").value',
+        )
+    if (ratio := found[near[0]].value) < MATTERS:
+        return failed(
+            f"with “{near[0]}” a boot takes {ratio:.2f} times as much: hardly more",
+            "Well measured. So this knob does not matter: try another.",
+            "What gives the guest's kernel more to do while it boots?",
+            'knob = "plain kernel options"',
+        )
+    return passed(
+        f"“{near[0]}”: {ratio:.2f} times the processor time, in {found[near[0]].n} rounds"
+    )
+
+
+def _agree(ratio: stats.Estimate, slower: float) -> bool:
+    """A ratio of medians is as right as a median of ratios: whatever the trials span."""
+    return 0.98 * ratio.low <= slower <= 1.02 * ratio.high
+
+
+@task("other-processor", "`foreign` has another kind of processor; `times` is a ratio")
+@looks.of_machine("foreign")
 def other_processor(foreign: VirtualMachine, names: Names) -> Finding:
     kind = foreign.exec("uname -m").stdout.strip()
     if kind == platform.machine():
@@ -185,62 +237,12 @@ def other_processor(foreign: VirtualMachine, names: Names) -> Finding:
             "`architecture` takes the words that `uname -m` prints: x86_64, aarch64.",
             'VirtualMachine("tiny", architecture="aarch64")',
         )
-    slower = names["slower"]
-    if isinstance(slower, bool) or not isinstance(slower, int | float) or not slower > 0:
+    times = names["times"]
+    if not looks.is_number(times) or not times > 0:
         return failed(
-            f"`slower` is {slower!r}",
+            f"`times` is {times!r}",
             "A ratio is one number divided by another.",
             "Take the time before and after `exec`, in each of the two machines.",
-            "slower = spent(foreign) / spent(machine)",
+            "times = spent(foreign) / spent(machine)",
         )
-    return passed(f"a guest for {kind}; here it takes {slower:.1f} times as long")
-
-
-def _booted(path: Path, greeting: str) -> Finding:
-    """Boot a copy, so that the learner's file stays as it is, and listen."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(shutil.copy(path, folder))
-        try:
-            with VirtualMachine(None, disk=copy, memory="16M", architecture="x86_64") as box:
-                said = sector.until_said(box, greeting, patience=8)
-                said = sector.until_said(box, said + greeting, patience=0.3)  # once more?
-        except CourseError as error:
-            return failed(
-                f"the PC does not start from it: {error.found}",
-                "The firmware starts a sector only if its last two bytes are the right ones.",
-                "They are 55 aa, at offset 510; fill up with zeros before them.",
-                r'(program + text).ljust(510, b"\0") + b"\x55\xaa"',
-            )
-    if not said.strip():
-        return failed(
-            "the PC starts from it, and the console stays empty",
-            "The firmware jumps to the first byte of the sector. What stands there?",
-            "First the program, and right behind its 22 bytes the text.",
-            r'program + greeting.encode() + b"\r\n\0"',
-        )
-    if said.strip() != greeting:
-        return failed(
-            f"the console has {said!r:.80}",
-            "It shall have the greeting, once, and nothing else.",
-            "The program prints what stands behind its 22 bytes, until it meets a zero.",
-            r'program + greeting.encode() + b"\r\n\0"',
-        )
-    return passed(f"the console says {greeting!r}, and that is all")
-
-
-def _process_of(thread: int) -> int:
-    status = Path(f"/proc/{thread}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("Tgid"))
-
-
-def _path(value: object) -> Path | None:
-    """The file that the learner names, if there is one."""
-    found = Path(value) if isinstance(value, str | Path) else None
-    return found if found and found.is_file() else None
-
-
-def _program(process: object) -> str:
-    try:
-        return Path(f"/proc/{process}/comm").read_text().strip()
-    except OSError:
-        return "which is no process"
+    return passed(f"a guest for {kind}; here it takes {times:.1f} times as long")

@@ -12,6 +12,7 @@ from course import results
 from course.boxes.machine import VirtualMachine
 from course.drawing import GREY, INK, PAPER, Figure, beside, colour, paper, styled
 
+PATIENCE = 600.0  # seconds for a full system, emulated on a busy host
 TICK = 0.25  # seconds between two looks at the clock
 
 
@@ -19,7 +20,7 @@ def booted(name: str) -> VirtualMachine:
     """Boot that guest; meanwhile a bar fills in the time that the recorded boot took."""
     before = results.recorded("02_virtual_machines", "boots")
     with passing(before.loc[before["arm"] == name, "seconds"].median()):
-        return VirtualMachine(name, resume=False).start()
+        return VirtualMachine(name, resume=False, deadline=PATIENCE).start()
 
 
 @contextmanager
@@ -51,8 +52,7 @@ def memory_now(box: VirtualMachine) -> dict[str, float]:
 @styled
 def memory(steps: Mapping[str, Mapping[str, float]], title: str) -> Figure:
     """A row for each step: how much the guest has and uses (bar), what the host pays (dot)."""
-    caption = "bar: what `free` reports inside, dark where in use; dot: memory on the host (PSS)"
-    canvas, axes = paper(len(steps), title, caption)
+    canvas, axes = paper(len(steps), title, results.provenance(results.table([dict(steps)])))
     words = []
     for place, (step, found) in enumerate(steps.items()):
         total, used, paid = found.values()
@@ -62,5 +62,7 @@ def memory(steps: Mapping[str, Mapping[str, float]], title: str) -> Figure:
         words.append(f"{step}: {total:.0f} MiB inside, {used:.0f} in use, {paid:.0f} on the host")
         beside(axes, place, f"{paid:.0f} MiB on the host")
     axes.set_yticks(range(len(steps)), list(steps), color=INK)
-    axes.set_xlabel("MiB")
+    axes.set_xlabel(
+        "MiB; bar: what `free` reports inside, dark where in use; dot: on the host (PSS)"
+    )
     return Figure(canvas, f"{title}. {'; '.join(words)}.")
