@@ -157,3 +157,21 @@ def test_the_agent_says_how_long_its_kernel_runs() -> None:
     assert Agent(ours, socketpair()[0]).wait_until_ready(deadline) == [1.5, 1.25]
     with pytest.raises(TimeoutError):
         Agent(ours, socketpair()[0]).wait_until_ready(time.monotonic() + 0.05)
+
+
+def test_what_a_guest_said_before_it_was_put_back_is_no_answer(talk: Callable) -> None:
+    twice = {"printf lost": echo("printf lost") + answer(1)}
+    agent, _ = talk(lambda command: twice.get(command) or echo(command))
+    assert agent.exec("printf lost", 5).stdout == "lost"
+    agent.forget()
+    assert agent.exec("printf back", 5).stdout == "back"
+
+
+def test_an_answer_that_was_never_read_is_thrown_away() -> None:
+    ours, theirs = socketpair()
+    agent = Agent(ours, socketpair()[0])
+    theirs.sendall(answer(1))
+    agent.forget()
+    theirs.sendall(answer(out=b"back"))
+    assert agent.exec("printf back", 5).stdout == "back"
+    agent.close()

@@ -53,8 +53,15 @@ class Agent:
         return Output(code, *(text.decode(errors="replace") for text in (stdout, stderr)), seconds)
 
     def forget(self) -> None:
-        """Expect no answer any more: the guest was put back to a state before the question."""
+        """Expect no answer any more: the guest was put back to a state before the question.
+
+        What it said meanwhile is read and thrown away: one that lost its files may answer twice.
+        """
         self._owed = 0
+        self._commands.setblocking(False)
+        with suppress(BlockingIOError, ConnectionResetError):
+            while self._commands.recv(2**20):
+                pass
         self._came.clear()
 
     def close(self) -> None:
