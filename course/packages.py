@@ -28,6 +28,8 @@ PACKAGES = {
     "python": ("python3",),
     "redis": ("redis-server",),
     "registry": ("docker-registry", "apache2-utils"),  # the second for its htpasswd
+    "sqlite": ("sqlite3",),
+    "tenants": ("lua5.1", "lua5.4", "redis-server"),
 }
 RECIPE = "1"  # change it when an equal request must give other bytes
 LABEL, DIGEST, VERSIONS = "two-boxes.image", "two-boxes.digest", "two-boxes.packages"
