@@ -77,13 +77,13 @@ def counted(levels: pd.DataFrame) -> pd.DataFrame:
 
 
 def wrecks() -> pd.DataFrame:
-    """``rm -rf /`` inside, and back: columns arm ("box"), kind, wrecked, works (1 or 0)."""
+    """Delete everything inside, and go back: columns arm ("box"), kind, wrecked, works (1, 0)."""
     rows = []
     for make in filter(can_run, (Container, VirtualMachine)):
         with make() as box:
             box.exec("echo precious >/file")
             box.snapshot("good")
-            box.exec("rm -rf / 2>/dev/null")
+            box.exec(parts.WRECK)
             wrecked = box.exec("cat /file").stdout != "precious\n"
             box.rollback("good")
             works = box.exec("cat /file").stdout == "precious\n"
@@ -187,7 +187,7 @@ def _comes_back(box: Box) -> dict[str, str]:
         box.exec("; ".join(f"echo {word} >{path}" for path in PLACES.values()))
 
     put("kept")
-    box.exec(f"{parts.background(parts.COUNT)} echo $! >/pid")
+    box.exec(parts.background(parts.COUNT))
     box.snapshot("state")
     put("left")
     box.exec("kill $(cat /pid)")

@@ -6,11 +6,13 @@ import subprocess
 import time
 from pathlib import Path
 
+from docker.models.images import Image
 from docker.models.volumes import Volume
 
 from course import labels, programs
 from course.boxes.box import Box
 from course.boxes.container import Container
+from course.boxes.machine import VirtualMachine
 from course.engine import engine
 
 DISK = "16M"  # the virtual machine's storage besides its root; it is made as large as that
@@ -21,16 +23,16 @@ MOUNT = (
     "mke2fs /dev/vda >/dev/null; mkdir -p /volume /scratch;"
     " mount -t ext4 /dev/vda /volume; mount -t tmpfs none /scratch"
 )
+# Everything but /proc and /sys: those are no files, but what the kernel says.
+WRECK = "rm -rf $(ls -d /* | grep -vE '^/(proc|sys)$') 2>/dev/null"
 COUNT = "i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.1; done"
 # A program with a generator of its own, seeded once, as many have: POSIX's example for rand().
-GENERATE = """
-seed=$(od -A n -t u4 -N 4 /dev/urandom)
+GENERATE = """seed=$(od -A n -t u4 -N 4 /dev/urandom)
 while :; do
     seed=$(((seed * 1103515245 + 12345) % 4294967296))
     echo $seed >>/tokens
     sleep 0.1
-done
-"""
+done"""
 DRAW = "cat /proc/sys/kernel/random/uuid"  # random(4): a new 128-bit number at each look
 HOG = "x=x; while :; do x=$x$x; done"  # a variable that doubles
 LOOP = "timeout 1 sh -c 'while :; do :; done'"
@@ -53,8 +55,8 @@ THROTTLED = "cat /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpu/cpu.stat 2>/dev/null
 
 
 def background(command: str) -> str:
-    """The command as one that goes on when the shell that started it has gone."""
-    return f"({command}) </dev/null >/dev/null 2>&1 &"
+    """The command as one that goes on when its shell has gone; its number is then in /pid."""
+    return f"({command}) </dev/null >/dev/null 2>&1 & echo $! >/pid"
 
 
 def new_disk(path: Path, size: str = DISK) -> Path:
@@ -81,6 +83,20 @@ def killed_for_memory(box: Container, since: int) -> int:
     wanted = {"container": box.docker.id, "event": "oom"}
     told = engine().events(since=since, until=int(time.time()) + 1, filters=wanted, decode=True)
     return sum(1 for _ in told)
+
+
+def last_words(box: VirtualMachine) -> str:
+    """The kill for want of memory that a machine's own kernel reports last, on its console."""
+    told = [line for line in box.console.splitlines() if "Out of memory" in line]
+    return told[-1].split(", UID")[0] if told else "nothing"
+
+
+def imported(path: Path) -> Image:
+    """An image of an exported container's files; it goes when the lesson is over."""
+    mark = [f"LABEL {name}={value}" for name, value in labels.label().items()]
+    api = engine().api
+    api.import_image_from_file(str(path), repository="two-boxes/files", changes=mark)
+    return engine().images.get("two-boxes/files")
 
 
 def tokens(box: Box, after: int, count: int = 3) -> list[str]:

@@ -1,0 +1,128 @@
+"""What each task of lab 09 must reach. The learner's own boxes are asked, and left as they are."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+
+from course.boxes.box import Box
+from course.boxes.container import Container
+from course.boxes.machine import VirtualMachine
+from course.checks import Finding, Names, passed, task
+
+looks, parts = (
+    import_module(f"course.lessons.09_what_they_share.{name}") for name in ("looks", "parts")
+)
+lack = looks.lack
+
+MEMORY, CPUS, SCRATCH = 48 * 2**20, 0.5, 8 * 1024  # bytes, processors, KiB: the most allowed
+REPLICAS = 3
+SCRATCH_SIZE = "df -k /scratch 2>/dev/null | awk '$6 == \"/scratch\" {print $2}'"
+Judge = Callable[[Box, Names], Finding]
+
+
+def of_box(name: str, kind: type[Box]) -> Callable[[Judge], Callable[[Names], Finding]]:
+    """Hand the judge the learner's box of that name, once it is one that runs."""
+
+    def decorate(judge: Judge) -> Callable[[Names], Finding]:
+        @wraps(judge)
+        def look(names: Names) -> Finding:
+            found = names[name]
+            return looks.no_box(f"`{name}`", found, kind) or judge(found, names)
+
+        return look
+
+    return decorate
+
+
+@task("return", "`service` was wrecked, and is back: its sign, and its program where it was")
+@of_box("service", VirtualMachine)
+def back(service: VirtualMachine, names: Names) -> Finding:
+    found = looks.not_wrecked("wreckage", names["wreckage"]) or looks.not_back("service", service)
+    if found:
+        return found
+    if not looks.grows(service, "/tokens"):
+        return lack("the sign is back, and nobody writes tokens", "no program")
+    if looks.broken_off(written := looks.tokens(service)):
+        said = "the program was started again: its tokens do not follow one from another"
+        return lack(said, "another program")
+    return passed(f"token {len(written)} follows from the first, as if nothing had been")
+
+
+@task("start-again", "`site` was wrecked, and is back: its sign, and a program that counts")
+@of_box("site", Container)
+def start_again(site: Container, names: Names) -> Finding:
+    found = looks.not_wrecked("debris", names["debris"]) or looks.not_back("site", site)
+    if found:
+        return found
+    if not looks.grows(site, "/count"):
+        return lack("the sign is back, and nobody counts", "nobody counts")
+    return passed("the files came back by themselves, and the program by you")
+
+
+@task("replicas", f"`replicas` are {REPLICAS} clones of `service`; no two write the same tokens")
+@of_box("service", VirtualMachine)
+def replicas(service: VirtualMachine, names: Names) -> Finding:
+    found = names["replicas"]
+    if not isinstance(found, list | tuple) or len({id(one) for one in found}) != REPLICAS:
+        return lack(f"`replicas` is {found!r:.80}", "no list", count=REPLICAS)
+    boxes = {f"`replicas[{place}]`": one for place, one in enumerate(found)}
+    for name, one in boxes.items():
+        wrong = looks.no_box(name, one, VirtualMachine) or looks.no_replica(name, one)
+        if wrong:
+            return wrong
+    said = f"{REPLICAS} replicas and `service`, each with tokens of its own"
+    return looks.alike({"`service`": service} | boxes) or passed(said)
+
+
+@task("capped", "`capped` gets half a processor and 48 MiB, and its /scratch holds 8 MiB")
+@of_box("capped", Container)
+def capped(capped: Container, names: Names) -> Finding:
+    given = capped.docker.attrs["HostConfig"]
+    cpus = given["NanoCpus"] / 1e9 or given["CpuQuota"] / (given["CpuPeriod"] or 100_000)
+    if not 0 < cpus <= CPUS:
+        return lack(f"it may use {cpus:g} processors (0: all there are)", "processors")
+    if not 0 < given["Memory"] <= MEMORY:
+        return lack(f"it may use {given['Memory']} bytes of memory (0: no cap)", "memory")
+    size = int(capped.exec(SCRATCH_SIZE).stdout or 0)
+    if not 0 < size <= SCRATCH:
+        return lack(f"at /scratch is a filesystem of {size} KiB (0: none)", "scratch")
+    return passed(f"{cpus:g} processors, {given['Memory'] / 2**20:g} MiB, {size} KiB of scratch")
+
+
+@task("proof", "`share`, `inside` and `killed` prove the caps of `capped`")
+@of_box("capped", Container)
+def proof(capped: Container, names: Names) -> Finding:
+    share, inside, killed = names["share"], names["inside"], names["killed"]
+    cap = capped.docker.attrs["HostConfig"]["Memory"]
+    kills = int(capped.exec(parts.KILLS).stdout or 0)
+    if not isinstance(share, int | float) or not 0.02 < share <= 1.2 * CPUS:
+        return lack(f"`share` is {share!r:.60}", "share")
+    if inside != cap:
+        return lack(f"`inside` is {inside!r:.60}, and the cap is {cap}", "inside")
+    if getattr(killed, "exit_code", killed) != 137 or not kills:
+        return lack(f"`killed` is {killed!r:.80}; the kernel counted {kills} kills", "killed")
+    return passed(f"{share:.2f} processors; {cap} bytes; kills that the kernel counted: {kills}")
+
+
+@task("moved", "`archive` is a file for `docker load`, with `site` and its sign in it")
+def moved(names: Names) -> Finding:
+    path = names["archive"]
+    if not isinstance(path, str | Path) or not Path(path).is_file() or not tarfile.is_tarfile(path):
+        return lack(f"`archive` is {path!r:.60}, and no archive is there", "no archive")
+    with tarfile.open(path) as archive:
+        if "manifest.json" not in archive.getnames():
+            return lack("it has no manifest.json: `docker load` would refuse it", "exported")
+        if looks.SIGN not in looks.signs(archive):
+            return lack(f"no layer of it has a /sign that says {looks.SIGN!r}", "no sign")
+    return passed("whoever loads it finds the sign")
+
+
+@task("clean", "`clean(test, box)` runs a test in a box, and leaves the box as it was")
+def clean(names: Names) -> Finding:
+    chosen = names["clean"]
+    said = "twice the same answer, and nothing left behind, even by a test that raised"
+    return looks.tried(chosen) or looks.tried_with_an_error(chosen) or passed(said)

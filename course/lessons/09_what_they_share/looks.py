@@ -1,0 +1,135 @@
+"""How the lab's checks look at a learner's box, archive or function; None where all is well."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import combinations, pairwise
+
+from course.boxes.box import Box, Output
+from course.boxes.fake import FakeBox
+from course.checks import Finding, failed, not_attempted
+
+HINTS = import_module("course.lessons.09_what_they_share.hints").HINTS
+
+SIGN = "open since 1998"
+WAIT = "sleep 0.5"  # seconds, in which a program that runs writes something
+NEWEST = 3  # tokens of one box that no other may have
+
+
+def lack(observed: str, kind: str, **words: object) -> Finding:
+    """A failure, with the hints for what was observed."""
+    return failed(observed, *(hint.format(**words) if words else hint for hint in HINTS[kind]))
+
+
+def no_box(name: str, found: object, kind: type[Box]) -> Finding | None:
+    """Whether this is a box of that kind, and runs."""
+    if not isinstance(found, kind):
+        said = f"{name} is a {type(found).__name__}, not a {kind.__name__}"
+        return lack(said, "no box", name=name.strip("`"), kind=kind.__name__)
+    return None if found.running else lack(f"{name} does not run", "not running")
+
+
+def not_wrecked(name: str, answer: object) -> Finding | None:
+    """Whether the answer can only come from a box that has lost its files."""
+    if not isinstance(answer, Output):
+        return lack(f"`{name}` is {answer!r:.60}, and not what `exec` returned", "not wrecked")
+    if answer.exit_code == 0 and answer.stdout.strip():
+        return lack(f"in `{name}`, the box still lists {answer.stdout.split()}", "not wrecked")
+    return None
+
+
+def not_back(name: str, box: Box) -> Finding | None:
+    """Whether the box works, and has its sign."""
+    said = box.exec("cat /sign").stdout.strip()
+    return None if said == SIGN else lack(f"`{name}`: /sign says {said[:60]!r}", "not back")
+
+
+def grows(box: Box, path: str) -> bool:
+    """Whether something in the box goes on writing a file."""
+    look = f"cat {path} 2>/dev/null | md5sum"
+    before, after = box.exec(f"{look}; {WAIT}; {look}").stdout.splitlines()
+    return before != after
+
+
+def tokens(box: Box) -> list[int]:
+    """All tokens that were written in a box."""
+    return [int(word) for word in box.exec("cat /tokens").stdout.split()]
+
+
+def broken_off(found: list[int]) -> bool:
+    """Whether a token does not follow from the one before it, as parts.GENERATE has it."""
+    return any((one * 1103515245 + 12345) % 2**32 != two for one, two in pairwise(found))
+
+
+def no_replica(name: str, box: Box) -> Finding | None:
+    """Whether it is a clone of the service, with a program that writes."""
+    if box.exec("cat /sign").stdout.strip() != SIGN:
+        return lack(f"{name} has no /sign: it is no clone of `service`", "no clone")
+    return None if grows(box, "/tokens") else lack(f"in {name} nobody writes tokens", "silent")
+
+
+def alike(boxes: dict[str, Box]) -> Finding | None:
+    """Whether two of them write the same tokens, be it one after the other."""
+    found = {name: tokens(box) for name, box in boxes.items()}
+    for one, two in combinations(found, 2):
+        common = set(found[one][-NEWEST:]) & set(found[two])
+        common |= set(found[two][-NEWEST:]) & set(found[one])
+        if common:
+            return lack(f"{one} and {two} both wrote token {min(common)}", "alike")
+    return None
+
+
+def signs(archive: tarfile.TarFile) -> Iterator[str]:
+    """What /sign says in each layer of a saved image that has it."""
+    images = json.load(archive.extractfile("manifest.json"))
+    for name in (layer for image in images for layer in image["Layers"]):
+        with tarfile.open(fileobj=io.BytesIO(archive.extractfile(name).read())) as layer:
+            if "sign" in layer.getnames():
+                yield layer.extractfile("sign").read().decode().strip()
+
+
+def adds(box: FakeBox) -> bool:
+    """A test that passes where nobody ran it before."""
+    fresh = "alice" not in box.state
+    box.state["alice"] = True
+    return fresh
+
+
+def adds_and_raises(box: FakeBox) -> bool:
+    """The same, but it ends with an error."""
+    adds(box)
+    raise AssertionError("the test failed")
+
+
+def tried(clean: Callable) -> Finding | None:
+    """Whether the function runs a test twice as if it had never been run."""
+    with FakeBox() as box:
+        for _ in range(2):
+            try:
+                answer = clean(adds, box)
+            except Exception as error:
+                return lack(f"with a test that passes once, it raised {error!r}", "raised")
+            if answer is None and not box.state:
+                return not_attempted("`clean` returns nothing yet")
+            if box.state:
+                return lack(f"the test left {', '.join(box.state)} in the box", "dirty")
+            if answer is not True:
+                return lack(f"the test said True, and `clean` says {answer!r}", "lost answer")
+    return None
+
+
+def tried_with_an_error(clean: Callable) -> Finding | None:
+    """Whether it leaves the box clean where the test raises, and lets the error through."""
+    with FakeBox() as box:
+        try:
+            answer = clean(adds_and_raises, box)
+        except AssertionError:
+            left = "the test raised, and left alice in the box"
+            return lack(left, "dirty after an error") if box.state else None
+        except Exception as error:
+            return lack(f"with a test that raises, it raised {error!r}", "raised")
+    return lack(f"the test raised, and `clean` says {answer!r}", "lost answer")
