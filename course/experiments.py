@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from statistics import median
 
@@ -19,6 +19,7 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
+from course.errors import BoxError
 from course.trials import Arm
 from course.units import number, seconds
 
@@ -37,11 +38,10 @@ SPARE = 0.25  # the share of the machine's memory that a crowd of boxes leaves a
 
 # Each runs for about a twentieth of a second on a bare processor, and says nothing.
 WORK = {
-    "processor": "dd if=/dev/zero bs=1M count=16 2>/dev/null | sha256sum >/dev/null",
-    "system calls": "dd if=/dev/zero of=/dev/null bs=1 count=100000 2>/dev/null",
+    "processor": "dd if=/dev/zero bs=1M count=4 2>/dev/null | sha256sum >/dev/null",
+    "system calls": "dd if=/dev/zero of=/dev/null bs=1 count=40000 2>/dev/null",
     "memory": "dd if=/dev/zero of=/dev/null bs=16M count=16 2>/dev/null",
-    "processes": "for i in $(seq 60); do busybox true; done",
-    "disk": "dd if=/dev/zero of=work bs=1M count=8 conv=fsync 2>/dev/null; rm work",
+    "processes": "for i in $(seq 20); do busybox true; done",
 }
 IDLE = "sleep 3600 >/dev/null 2>&1 </dev/null &"  # so that there is a program in every box
 CLOCK = "echo | ts %.s"  # seconds, to the microsecond, by the box's own clock
@@ -117,32 +117,29 @@ def costs(rounds: int = 3, boxes: Mapping[str, Make] = BOXES) -> pd.DataFrame:
     return results.table(rows)
 
 
-def speed(
-    rounds: int = 10, budget: float | None = None, boxes: Mapping[str, Make] = BOXES
+def density(
+    crowds: Mapping[str, int] = CROWDS,
+    every: int = 1,
+    watch: Callable[[pd.DataFrame], object] | None = None,
 ) -> pd.DataFrame:
-    """The same work in every kind of box, by its own clock: columns work, arm, round, seconds."""
-    with ExitStack() as stack:
-        running = {arm: stack.enter_context(make()) for arm, make in boxes.items() if can_run(make)}
-        arms = {
-            f"{work}/{arm}": partial(_inside, box, command)
-            for work, command in WORK.items()
-            for arm, box in running.items()
-        }
-        frame = results.measure(arms, rounds, budget=budget)
-    inside = frame.pop(results.PHASE + "inside")
-    frame[["work", "arm"]] = frame["arm"].str.split("/", expand=True)
-    return frame.assign(seconds=inside)
+    """What a crowd of each kind of box costs together: columns arm, boxes, memory, seconds.
 
-
-def density(crowds: Mapping[str, int] = CROWDS) -> pd.DataFrame:
-    """What a crowd of each kind of box costs together: columns arm, boxes, memory, seconds."""
-    able = {arm: most for arm, most in crowds.items() if can_run(BOXES[arm])}
-    rows = [
-        {"arm": arm, **row}
-        for arm, most in able.items()
-        for row in crowd(BOXES[arm], most, every=1)
-    ]
-    return results.table(rows)
+    A row for every few boxes; ``watch`` is given the table each time it has grown. An interrupt
+    stops all boxes and keeps what was counted, and ``attrs["interrupted"]`` says so.
+    """
+    rows: list[dict[str, object]] = []
+    interrupted = False
+    try:
+        for arm, most in crowds.items():
+            if can_run(BOXES[arm]):
+                _grow(rows, arm, crowd(BOXES[arm], most, every), watch)
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        interrupted = True
+    frame = results.table(rows)
+    frame.attrs["interrupted"] = interrupted
+    return frame
 
 
 def crowd(
@@ -169,8 +166,37 @@ def crowd(
 
 
 def clocked(command: str) -> str:
-    """The command, between two looks at the clock of the box that it runs in."""
-    return f"a=$({CLOCK}); {command}; b=$({CLOCK}); echo $a $b"
+    """The command, between two looks at the clock of the box that it runs in.
+
+    It prints both times, in seconds, and nothing when the command fails.
+    """
+    return f"a=$({CLOCK}); {{ {command}; }} || exit; b=$({CLOCK}); echo $a $b"
+
+
+def inside(box: Box, command: str) -> dict[str, float]:
+    """Seconds that a command takes by the box's own clock: the way in and out is not counted.
+
+    Raises BoxError when the command fails: what failed was quick, and would win.
+    """
+    output = box.exec(clocked(command))
+    if output.exit_code:
+        raise BoxError(f"{command!r} to succeed in the {box.kind}", output.stderr or "it failed")
+    began, ended = map(float, output.stdout.split())
+    return {"inside": ended - began}
+
+
+def _grow(
+    rows: list[dict[str, object]],
+    arm: str,
+    growing: Iterator[dict[str, float]],
+    watch: Callable[[pd.DataFrame], object] | None,
+) -> None:
+    """Add a crowd's rows as they come; whatever ends this also ends the crowd's boxes."""
+    with closing(growing):
+        for row in growing:
+            rows.append({"arm": arm, **row})
+            if watch:
+                watch(results.table(rows))
 
 
 def _cost(make: Make) -> dict[str, int]:
@@ -178,12 +204,6 @@ def _cost(make: Make) -> dict[str, int]:
         box.exec(IDLE)
         usage = box.usage()
         return {"memory": usage.memory, "disk": usage.disk}
-
-
-def _inside(box: Box, command: str) -> dict[str, float]:
-    """Seconds that the command takes by the box's own clock: the way in and out is not counted."""
-    began, ended = map(float, box.exec(clocked(command)).stdout.split())
-    return {"inside": ended - began}
 
 
 def _race_row(arm: pd.Series, slowest: float) -> dict[str, object]:

@@ -91,25 +91,29 @@ def timeline(frame: pd.DataFrame, title: str = "") -> Figure:
 def density(frame: pd.DataFrame, title: str = "") -> Figure:
     """Memory of the host as boxes are added: columns arm, boxes, memory (bytes of all of them).
 
-    Says what one box costs, with its interval, and how many the whole machine would hold.
+    Says what one box costs, with its interval, and how many the whole machine would hold: as soon
+    as there are two counts of a kind, so that it can be drawn while they are taken.
     """
     arms = {arm: rows.sort_values("boxes") for arm, rows in frame.groupby("arm")}
-    costs = {arm: stats.slope(rows["boxes"], rows["memory"]) for arm, rows in arms.items()}
-    ordered = sorted(costs, key=lambda arm: -costs[arm].value)
-    times = number(costs[ordered[0]].value / costs[ordered[-1]].value)
-    title = title or f"A {ordered[0]} needs {times} times the memory of a {ordered[-1]}"
-    canvas, axes = paper(6, title, results.provenance(frame))
-    words = [_fit(arm, costs[arm], frame.attrs["machine"]["memory"]) for arm in ordered]
-    for arm, said in zip(ordered, words, strict=True):
+    costs = {
+        arm: stats.slope(rows["boxes"], rows["memory"])
+        for arm, rows in arms.items()
+        if len(rows) > 1
+    }
+    canvas, axes = paper(6, title or _dearest(costs), results.provenance(frame))
+    words = []
+    for arm in sorted(arms, key=lambda arm: -costs[arm].value if arm in costs else 0):
+        words.append(_fit(arm, costs.get(arm), frame.attrs["machine"]["memory"]))
         memory = arms[arm]["memory"] / 2**20
-        axes.plot(arms[arm]["boxes"], memory, "o-", ms=4, color=colour(arm), label=said)
+        axes.plot(arms[arm]["boxes"], memory, "o-", ms=4, color=colour(arm), label=words[-1])
     axes.set_ylim(0, 1.05 * frame["memory"].max() / 2**20)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y")
     axes.set_xlabel("boxes running")
     axes.set_ylabel("memory of all of them, MiB (PSS)")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, labelspacing=1)
-    return Figure(canvas, f"{title}. {'; '.join(words)}.".replace("\n", ", "))
+    said = f"{title or _dearest(costs)}. {'; '.join(words)}."
+    return Figure(canvas, said.replace("\n", ", "))
 
 
 @styled
@@ -193,8 +197,19 @@ def _times(row: pd.Series, baseline: str) -> str:
     return f"{number(row.ratio)} ×  [{number(row.ratio_low)}, {number(row.ratio_high)}]"
 
 
-def _fit(arm: str, each: Estimate, memory: int) -> str:
+def _dearest(costs: dict[str, Estimate]) -> str:
+    """Whose memory costs most, in a sentence."""
+    if len(costs) < 2:
+        return "Memory, as boxes are added"
+    ordered = sorted(costs, key=lambda arm: -costs[arm].value)
+    times = number(costs[ordered[0]].value / costs[ordered[-1]].value)
+    return f"A {ordered[0]} needs {times} times the memory of a {ordered[-1]}"
+
+
+def _fit(arm: str, each: Estimate | None, memory: int) -> str:
     """What one box costs, and how many a machine of so much memory would hold."""
+    if each is None:
+        return f"{arm}: the first one"
     cost = f"{arm}: {size(each.value)} each [{size(each.low)}, {size(each.high)}]"
     held = f"{number(memory / each.high)} to {number(memory / each.low)}"
     return f"{cost}\n{size(memory)} would hold {held}"

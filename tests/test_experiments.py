@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+import pandas as pd
 import pytest
 
 from course import experiments, host, results, stats
+from course.boxes import accelerator
 from course.boxes.box import Output, Usage
 from course.boxes.fake import FakeBox
 from course.boxes.process import Process
 from course.checks import Check, failed
+from course.errors import BoxError
 
 MEGABYTE = 2**20
 
@@ -21,7 +24,7 @@ class Costly(FakeBox):
     running_now: list[Costly] = []  # noqa: RUF012  shared on purpose
 
     def __init__(self) -> None:
-        super().__init__(dict.fromkeys(COMMANDS, "1.5 2.0\n") | {"true": ""})
+        super().__init__({"true": ""})
 
     def usage(self) -> Usage:
         return Usage(memory=MEGABYTE, cpu=0.0, disk=0, processes=1)
@@ -34,9 +37,6 @@ class Costly(FakeBox):
         super()._stop()
         if self in self.running_now:
             self.running_now.remove(self)
-
-
-COMMANDS = [experiments.clocked(work) for work in experiments.WORK.values()]
 
 
 class Impossible(FakeBox):
@@ -94,12 +94,9 @@ def test_costs_are_one_row_a_box_and_round() -> None:
     assert Costly.running_now == []
 
 
-def test_work_is_timed_by_the_clock_inside() -> None:
-    frame = experiments.speed(rounds=6, boxes={"fake": Costly})
-    assert set(frame["work"]) == set(experiments.WORK)
-    assert set(frame["arm"]) == {"fake"}
-    assert (frame["seconds"] == 0.5).all()
-    assert Costly.running_now == []
+def test_work_that_fails_is_no_fast_work() -> None:
+    with Process() as box, pytest.raises(BoxError, match="nothing"):
+        experiments.inside(box, "cat nothing && true")
 
 
 def test_a_crowd_grows_to_its_number_and_is_gone() -> None:
@@ -124,6 +121,50 @@ def test_a_crowd_that_nobody_waits_for_is_gone_too() -> None:
     assert Costly.running_now == []
 
 
+@pytest.fixture
+def crowds(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Two kinds of boxes that cost nothing, to be added up."""
+    monkeypatch.setattr(experiments, "BOXES", {"fake": Costly, "another": Costly})
+    return {"fake": 3, "another": 2}
+
+
+def test_who_watches_a_crowd_sees_each_count_as_it_is_taken(crowds) -> None:
+    seen: list[tuple[int, int]] = []
+    frame = experiments.density(
+        crowds, watch=lambda found: seen.append((len(found), len(Costly.running_now)))
+    )
+    assert seen == [(1, 1), (2, 2), (3, 3), (4, 1), (5, 2)]
+    assert list(frame["arm"]) == ["fake"] * 3 + ["another"] * 2
+    assert frame.attrs["interrupted"] is False
+    assert Costly.running_now == []
+
+
+def test_an_interrupted_crowd_is_gone_and_what_was_counted_stays(crowds) -> None:
+    def watch(found: pd.DataFrame) -> None:
+        if len(found) == 4:
+            raise KeyboardInterrupt
+
+    frame = experiments.density(crowds, watch=watch)
+    assert list(frame["boxes"]) == [1, 2, 3, 1]
+    assert "interrupted" in results.provenance(frame)
+    assert Costly.running_now == []
+
+
+def test_a_crowd_whose_watcher_fails_is_gone_too(crowds) -> None:
+    with pytest.raises(ZeroDivisionError):
+        experiments.density(crowds, watch=lambda found: 1 / 0)
+    assert Costly.running_now == []
+
+
+def test_an_interrupt_before_the_first_count_is_an_interrupt(crowds, monkeypatch) -> None:
+    def interrupted(self: Costly) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Costly, "_start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.density(crowds)
+
+
 def test_the_clock_inside_a_real_process_agrees_with_ours() -> None:
     with Process() as box:
         output: Output = box.exec(experiments.clocked("sleep 0.2"))
@@ -144,9 +185,10 @@ def test_the_race_runs_every_box_for_real() -> None:
 @pytest.mark.docker
 @pytest.mark.vm
 @pytest.mark.usefixtures("nothing_left")
-def test_memory_and_work_are_measured_in_every_box_for_real() -> None:
-    memory = experiments.costs(rounds=1).set_index("arm")["memory"]
+def test_memory_is_measured_in_every_box_for_real() -> None:
+    costs = experiments.costs(rounds=1)
+    memory = costs.set_index("arm")["memory"]
     assert memory["process"] < memory["container"] < memory["vm booted"]
-    work = experiments.speed(rounds=3, budget=0)
-    assert set(work["arm"]) == set(experiments.BOXES)
-    assert (work["seconds"] > 0).all()
+    there = "emulated" if accelerator.best() == "tcg" else "live"
+    crowds = experiments.density({"vm resumed": 1})
+    assert [frame.attrs["tier"] for frame in (costs, crowds)] == [there, there]

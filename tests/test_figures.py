@@ -146,6 +146,16 @@ def test_the_density_figure_extrapolates_with_an_interval() -> None:
     assert f"would hold {held} to {held}" in density().alt
 
 
+def test_the_density_figure_can_be_drawn_from_its_first_count_on() -> None:
+    def drawn(*counts: tuple[str, int]) -> str:
+        rows = [{"arm": arm, "boxes": boxes, "memory": boxes * 2**22} for arm, boxes in counts]
+        return figures.density(results.table(rows)).alt
+
+    assert drawn(("vm", 1)) == "Memory, as boxes are added. vm: the first one."
+    assert "vm: 4.0 MiB each" in drawn(("vm", 1), ("vm", 2))
+    assert "container: the first one" in drawn(("vm", 1), ("vm", 2), ("container", 1))
+
+
 def test_text_on_any_colour_of_the_palette_can_be_read() -> None:
     for shade in [*drawing.COLOURS.values(), drawing.OTHER]:
         for step in (0, 0.2, 0.4, 0.72):

@@ -1,4 +1,4 @@
-"""The tasks of the race's lab: a fair frame, a ratio, a phase, a cost, and a lie taken apart."""
+"""The tasks of the race's lab: a fair frame, its ratio, phase and cost, a lie, two hypotheses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pandas as pd
 from course import stats
 from course.checks import Finding, Names, failed, passed, task
 
-FEWEST_ROUNDS = 10
+FEWEST_ROUNDS = stats.FEWEST  # with fewer there is no 95 % interval of a median
 CLOSE = 1e-6  # what the learner computes must be the same number, not a similar one
 
 
-@task("fair-race", "`frame` holds ten rounds of two arms or more, taken in turns")
+@task("fair-race", "`frame` holds six rounds of two arms or more, taken in turns")
 def fair_race(names: Names) -> Finding:
     frame = names["frame"]
     if not isinstance(frame, pd.DataFrame) or not {"arm", "round", "seconds"} <= set(frame):
@@ -27,7 +27,7 @@ def fair_race(names: Names) -> Finding:
             f"one arm: {frame['arm'].iloc[0]}",
             "A race needs somebody to race against.",
             "Give `measure` a dict with two entries or more.",
-            'measure({"container": start(Container), "vm booted": start(boot)}, rounds=10)',
+            'measure({"container": start(Container), "vm booted": start(boot)}, rounds=6)',
         )
     return _enough_rounds(frame)
 
@@ -51,7 +51,7 @@ def _taken_in_turns(frame: pd.DataFrame, rounds: int) -> Finding:
             "the arms ran one after the other",
             "What happens to your ratio when the machine gets busy half-way?",
             "Give all arms to one call of `measure`: it takes them in turns.",
-            "frame = measure(arms, rounds=10)",
+            "frame = measure(arms, rounds=6)",
         )
     return passed(f"{frame['arm'].nunique()} arms, {rounds} rounds, in turns")
 
@@ -142,7 +142,7 @@ def cost(names: Names) -> Finding:
     return passed(", ".join(f"{name} {value / 2**20:.0f} MiB" for name, value in found.items()))
 
 
-@task("take-apart", "`again` holds `ours` and `theirs`, measured in turns, ten rounds of each")
+@task("take-apart", "`again` holds `ours` and `theirs`, measured in turns, six rounds of each")
 def take_apart(names: Names) -> Finding:
     again = names["again"]
     if not isinstance(again, pd.DataFrame) or set(again.get("arm", [])) != {"ours", "theirs"}:
@@ -150,7 +150,7 @@ def take_apart(names: Names) -> Finding:
             "`again` does not hold the arms `ours` and `theirs`",
             "Which two names did the advertisement use?",
             "Give `measure` a dict with those two names; both start the same container.",
-            'again = measure({"ours": start(Container), "theirs": start(Container)}, rounds=10)',
+            'again = measure({"ours": start(Container), "theirs": start(Container)}, rounds=6)',
         )
     return _rounds_in_turns(again, "ours", "theirs")
 
@@ -161,3 +161,72 @@ def _rounds_in_turns(frame: pd.DataFrame, arm: str, baseline: str) -> Finding:
         return found
     factor = stats.ratio(frame, arm, baseline)
     return passed(f"{arm} / {baseline}: {factor.value:.2f} ({factor.low:.2f} to {factor.high:.2f})")
+
+
+@task("quicker-tools", "`without` is the ratio again, as if QEMU's own start took no time")
+def quicker_tools(names: Names) -> Finding:
+    without, frame = names["without"], names["frame"]
+    tools = frame["phase qemu started"].fillna(0)
+    right = stats.ratio(frame.assign(seconds=frame["seconds"] - tools), "vm booted", "container")
+    if not hasattr(without, "low"):
+        return failed(
+            f"`without` is {without!r}, and has no interval",
+            "You had such an estimate in task 2. What is different now is the table.",
+            "`stats.ratio` on a table whose `seconds` are smaller.",
+            'without = stats.ratio(quicker, "vm booted", "container")',
+        )
+    if abs(without.value / stats.ratio(frame, "vm booted", "container").value - 1) < CLOSE:
+        return failed(
+            f"{without.value:.3g}: nothing is taken away yet",
+            "Which column says when QEMU's process ran?",
+            'Subtract `frame["phase qemu started"]` from `frame["seconds"]`.',
+            'frame.assign(seconds=frame["seconds"] - frame["phase qemu started"].fillna(0))',
+        )
+    if abs(without.value / right.value - 1) > CLOSE:
+        return failed(
+            f"{without.value:.3g}, and without QEMU's start it is {right.value:.3g}",
+            "Which rows have that phase, and what must happen to those that have not?",
+            "A container has no such phase: there, nothing may be taken away (`.fillna(0)`).",
+            'frame.assign(seconds=frame["seconds"] - frame["phase qemu started"].fillna(0))',
+        )
+    return passed(f"{right.value:.3g} ({right.low:.3g} to {right.high:.3g})")
+
+
+@task("larger-image", "`share` says which part of its start each image took, `small` and `large`")
+def larger_image(names: Names) -> Finding:
+    arrivals, share = names["arrivals"], names["share"]
+    if not isinstance(arrivals, pd.DataFrame) or set(arrivals.get("arm", [])) != {"small", "large"}:
+        return failed(
+            "`arrivals` does not hold the arms `small` and `large`",
+            "`delivery` takes a dict: the arm's name, and how many MiB to add.",
+            "Nothing is added to the small one.",
+            'arrivals = delivery({"small": 0, "large": 64})',
+        )
+    if not isinstance(share, dict) or set(share) != {"small", "large"}:
+        return failed(
+            "`share` is not a dict of `small` and `large`",
+            "One number for each arm: what would you divide by what?",
+            "Group the quotients by arm, take the median, make a dict of it.",
+            'shares.groupby(arrivals["arm"]).median().to_dict()',
+        )
+    return _shares(arrivals, share)
+
+
+def _shares(arrivals: pd.DataFrame, share: dict[str, float]) -> Finding:
+    part = arrivals["phase delivered"] / arrivals["seconds"]
+    right = part.groupby(arrivals["arm"]).median()
+    if not all(0 < value < 1 for value in share.values()):
+        return failed(
+            f"{share}",
+            "Can a part be larger than the whole?",
+            "The part is the time until the image was delivered, the whole is the trial's time.",
+            'shares = arrivals["phase delivered"] / arrivals["seconds"]',
+        )
+    if any(abs(share[arm] / right[arm] - 1) > CLOSE for arm in right.index):
+        return failed(
+            f"{share}, and the rounds give {right.round(3).to_dict()}",
+            "Divide within each trial first; only then take the median.",
+            "The phase is called `phase delivered`.",
+            'shares = arrivals["phase delivered"] / arrivals["seconds"]',
+        )
+    return passed(", ".join(f"{arm}: {value:.0%}" for arm, value in right[::-1].items()))

@@ -1,4 +1,4 @@
-"""A program of 131 bytes of machine code that writes blocks at random places of the file ``work``.
+"""A program of 158 bytes of machine code that writes blocks at random places of the file ``work``.
 
 No tool of a small system can: ``dd`` writes one block a start, and would time its own start. Called
 without a word it writes 256 blocks of 4 KiB, then waits until all are on the disk. With any word it

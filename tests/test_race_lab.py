@@ -1,0 +1,112 @@
+"""Lesson 10's lab: right answers pass, a blank lab is not attempted, each mistake has its hint."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from course import results, stats
+from course.checks import Finding, Outcome
+from course.lessons import lesson
+from course.stats import Estimate
+
+LESSON = lesson("10_the_race")
+TASKS = [
+    "fair-race",
+    "ratio",
+    "slowest-phase",
+    "cost",
+    "take-apart",
+    "quicker-tools",
+    "larger-image",
+]
+QEMU = "phase qemu started"
+
+
+def check(task: str, **names: object) -> Finding:
+    return LESSON.task(task).check(names).run()
+
+
+def trials(arms: dict[str, dict[str, float]], rounds: int = 6, turns: bool = True) -> pd.DataFrame:
+    """Rounds of each arm, each a bit slower than the one before it, in turns or not."""
+    rows = [
+        {"arm": arm, "round": turn, "started": turn + (0 if turns else 100 * place), **columns}
+        for turn in range(1, rounds + 1)
+        for place, (arm, columns) in enumerate(arms.items())
+    ]
+    frame = results.table(rows)
+    return frame.assign(seconds=frame["seconds"] * (1 + 0.1 * (frame["round"] % 3)))
+
+
+BOOT = {"seconds": 2.0, QEMU: 0.2, "phase kernel started": 0.9, "phase answered": 1.9}
+RACE = trials({"container": {"seconds": 0.25, "phase started": 0.2}, "vm booted": BOOT})
+FACTOR = stats.ratio(RACE, "vm booted", "container")
+QUICKER = RACE.assign(seconds=RACE["seconds"] - RACE[QEMU].fillna(0))
+WITHOUT = stats.ratio(QUICKER, "vm booted", "container")
+ARRIVALS = trials(
+    {
+        "small": {"seconds": 0.4, "phase delivered": 0.1},
+        "large": {"seconds": 1.0, "phase delivered": 0.7},
+    }
+)
+PARTS = (ARRIVALS["phase delivered"] / ARRIVALS["seconds"]).groupby(ARRIVALS["arm"])
+SHARE = PARTS.median().to_dict()
+SAME = {"ours": {"seconds": 0.3}, "theirs": {"seconds": 0.3}}
+RIGHT = {
+    "frame": RACE,
+    "factor": FACTOR,
+    "slowest": "answered",
+    "cost": {"container": 7 * 2**20, "vm": 30 * 2**20},
+    "again": trials(SAME),
+    "without": WITHOUT,
+    "arrivals": ARRIVALS,
+    "share": SHARE,
+}
+
+
+def test_the_lab_has_exactly_these_tasks() -> None:
+    assert list(LESSON.tasks()) == TASKS
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_right_answer_passes(task: str) -> None:
+    assert check(task, **RIGHT).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_untouched_lab_is_not_attempted(task: str) -> None:
+    assert check(task).outcome is Outcome.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("task", "wrong", "hint"),
+    [
+        ("fair-race", {"frame": {}}, "a dict"),
+        ("fair-race", {"frame": RACE[RACE["arm"] == "container"]}, "somebody to race against"),
+        ("fair-race", {"frame": RACE[RACE["round"] < 6]}, "at least 6 rounds"),
+        ("fair-race", {"frame": trials(SAME, turns=False)}, "takes them in turns"),
+        ("ratio", {"factor": "eight"}, "divides two arms"),
+        ("ratio", {"factor": 1 / FACTOR.value}, "baseline comes last"),
+        ("ratio", {"factor": FACTOR.value * 1.01}, "Dividing two averages"),
+        ("ratio", {"factor": FACTOR.value}, "whole estimate"),
+        ("slowest-phase", {"slowest": "boot"}, "The phases are"),
+        ("slowest-phase", {"slowest": "qemu started"}, "widest part"),
+        ("cost", {"cost": [1, 2]}, "Ask each running box"),
+        ("cost", {"cost": {"container": 7, "vm": 30}}, "in bytes"),
+        ("take-apart", {"again": RACE}, "two names"),
+        ("take-apart", {"again": trials(SAME, rounds=5)}, "at least 6 rounds"),
+        ("take-apart", {"again": trials(SAME, turns=False)}, "takes them in turns"),
+        ("quicker-tools", {"without": 7.2}, "an estimate in task 2"),
+        ("quicker-tools", {"without": FACTOR}, "Which column"),
+        ("quicker-tools", {"without": Estimate(3.0, 2.0, 4.0, 6)}, "fillna"),
+        ("larger-image", {"arrivals": RACE}, "how many MiB"),
+        ("larger-image", {"share": 0.5}, "divide by what"),
+        ("larger-image", {"share": {"small": 25.0, "large": 70.0}}, "larger than the whole"),
+        ("larger-image", {"share": {"small": 0.3, "large": 0.7}}, "within each trial"),
+    ],
+)
+def test_a_mistake_gets_its_hint(task: str, wrong: dict[str, object], hint: str) -> None:
+    finding = check(task, **RIGHT | wrong)
+    assert finding.outcome is Outcome.FAILED
+    assert hint in " ".join(finding.hints)
+    assert len(finding.hints) == 3
