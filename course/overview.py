@@ -5,6 +5,7 @@ from course import course_map, machine_report, claims_ledger
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from course import claims, doctor, markup, quiz
@@ -28,6 +29,7 @@ JUDGED = {
     Judged.REFUTED: "bad",
     Judged.NOT_MEASURED: "quiet",
 }
+LEDGER = ("Claim", "Topic", "Lesson", "Experiment", "Estimate", "Verdict", "Tier")
 
 
 def machine_report() -> Page:
@@ -42,24 +44,28 @@ def machine_report() -> Page:
 
 
 def claims_ledger() -> Page:
-    """Every claim of the course, judged by what was measured on this machine."""
-    return ledger("The claims, judged by evidence", claims.ledger())
+    """Every claim of the course, topic by topic, judged by what was measured on this machine."""
+    topics = json.loads(claims.SCHEMA.read_text())["items"]["properties"]["topic"]["enum"]
+    found = sorted(claims.ledger(), key=lambda one: topics.index(one.claim.topic))
+    return ledger("The claims, judged by evidence", found, "Topic", "Experiment")
 
 
-def ledger(title: str, judgements: Iterable[Judgement]) -> Page:
-    """Claims with their estimates and verdicts."""
-    columns = ("Claim", "Lesson", "Estimate", "Verdict", "Tier")
+def ledger(title: str, judgements: Iterable[Judgement], *also: str) -> Page:
+    """Claims with their estimates and verdicts; ``also``: "Topic", "Experiment"."""
     rows = [
-        (
-            found.claim.sentence,
-            found.claim.lesson[:2],
-            found.words,
-            Tone(str(found.verdict), JUDGED[found.verdict]),
-            found.tier,
-        )
+        {
+            "Claim": found.claim.sentence,
+            "Topic": found.claim.topic,
+            "Lesson": found.claim.lesson[:2],
+            "Estimate": found.words,
+            "Verdict": Tone(str(found.verdict), JUDGED[found.verdict]),
+            "Tier": found.tier,
+            "Experiment": found.claim.experiment,
+        }
         for found in judgements
     ]
-    return markup.table(title, columns, rows)
+    columns = [name for name in LEDGER if name in also or name not in ("Topic", "Experiment")]
+    return markup.table(title, columns, ([row[name] for name in columns] for row in rows))
 
 
 def course_map() -> Page:
