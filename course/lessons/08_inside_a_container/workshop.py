@@ -1,0 +1,211 @@
+"""Where containers are made by hand: a room in which no mistake reaches the host.
+
+The steps become one program (``assembly``), which a fresh Python runs; a notebook's own process
+has several threads, and the kernel gives such a process no new user namespace. Around it is a
+*room*: namespaces made by unshare(1), a root that can only be read, caps, and a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from course import host, images, processes, reaper
+from course.boxes import cgroups
+from course.errors import CommandTimeout, ResourceError
+
+assembly = import_module("course.lessons.08_inside_a_container.assembly")
+
+MEBIBYTE = 2**20
+CAPS = {"memory": 32 * MEBIBYTE, "cpus": 0.2, "pids": 10}  # what the container is to be held to
+ROOM = {"memory": 512 * MEBIBYTE, "cpus": float(os.cpu_count() or 1), "pids": 200}
+DEADLINE = 15.0  # seconds
+CONTROLLERS = ("memory", "cpu", "pids")
+NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
+# Its mounts are shared between the room and whatever is made in it, as those of a host that
+# systemd has set up; but never with the host. Its first process waits and then looks around.
+NAME = "the-room"
+FURNISH = """
+mount --make-rprivate / && {read_only} mount --make-rshared / && hostname {name} || exit 125
+for folder in $JOIN; do echo 0 > $folder/cgroup.procs || exit 125; done
+"$@"; code=$?
+if [ "$AFTER" ]; then echo; echo "$MARK"; sh -c "$AFTER" 2>&1; fi
+exit $code
+"""
+MARK = "---- seen from outside ----"
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came out of a command in a container made by hand, and what was seen outside after it.
+
+    ``counters``: what the kernel counted in its control groups, by file.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    outside: str = ""
+    counters: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = [self.stdout.rstrip(), self.stderr.strip()]
+        parts += [f"exit code {self.exit_code}"] if self.exit_code else []
+        parts += [f"outside, afterwards: {self.outside.strip()}"] if self.outside else []
+        return "\n".join(filter(None, parts))
+
+    def counted(self, name: str) -> int:
+        """A number from the control groups' files, such as ``nr_throttled``; 0 where none is."""
+        words = " ".join(self.counters.values()).split()
+        return int(words[words.index(name) + 1]) if name in words else 0
+
+
+def run(command: str, *steps: assembly.Step, after: str = "", timeout: float = DEADLINE) -> Ran:
+    """Take the steps one after the other, then run a shell command behind the walls they built.
+
+    ``after``: a shell command that looks around in the room outside the container, afterwards.
+    Raises LessonError, CommandTimeout.
+    """
+    with _started(command, steps, after) as (process, groups):
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            found = "it did not, and was killed with all that it started"
+            raise CommandTimeout(f"{command!r} to end within {timeout:g} s", found) from error
+        inside, _, outside = stdout.partition(f"\n{MARK}\n")
+        return Ran(process.returncode, inside, stderr, outside, _counters(groups))
+
+
+@contextmanager
+def running(command: str, *steps: assembly.Step, patience: float = DEADLINE) -> Iterator[int]:
+    """Leave the command running in the background; its process, by the host's number."""
+    with _started(command, steps, "") as (process, _):
+        deadline = time.monotonic() + patience
+        while (found := _become(process.pid)) is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if found is None:
+            raise CommandTimeout(f"{command!r} to begin", f"exit code {process.poll()}")
+        yield found
+
+
+def command_line(
+    steps: Sequence[assembly.Step], command: str, state: Path, timed: bool = False
+) -> list[str]:
+    """The program in a file, and the command that runs it by itself, without a room around it."""
+    file, place = state / "container.py", state / "place"
+    place.mkdir(exist_ok=True)
+    file.write_text(assembly.program(steps, timed))
+    return [sys.executable, "-I", "-S", str(file), json.dumps(wish(command, place, []))]
+
+
+def wish(command: str, place: Path, groups: list[Path]) -> dict[str, Any]:
+    """What every step is given as ``box``."""
+    folders = groups * len(CONTROLLERS) if len(groups) == 1 else groups
+    return {
+        "command": command,
+        "image": str(images.image("tiny").root),
+        "place": str(place),
+        "cgroup": host.cgroup_version(),
+        "groups": dict(zip(CONTROLLERS, map(str, folders), strict=False)),
+        **CAPS,
+    }
+
+
+def can_cap() -> bool:
+    """Whether this user may make control groups here."""
+    name = f"two-boxes-{reaper.session()}-try"
+    try:
+        cgroups.make(name, **ROOM)
+    except ResourceError:
+        return False
+    cgroups.remove(name)
+    return True
+
+
+@contextmanager
+def _started(
+    command: str, steps: Sequence[assembly.Step], after: str
+) -> Iterator[tuple[subprocess.Popen[str], list[Path]]]:
+    """The program on its way in its room; at the end nothing of either is left."""
+    source = assembly.program(steps)
+    state, name = reaper.state("by-hand"), f"two-boxes-{reaper.session()}-hand-{next(_numbers)}"
+    try:
+        (state / "place").mkdir()
+        (state / "container.py").write_text(source)
+        outer, inner = (_group(state, f"{name}-{part}") for part in ("room", "container"))
+        words = json.dumps(wish(command, state / "place", inner))
+        argv = [*_room(), sys.executable, "-I", "-S", str(state / "container.py"), words]
+        own = {"AFTER": after, "MARK": MARK, "JOIN": " ".join(map(str, outer))}
+        pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        options = {
+            "stdin": subprocess.DEVNULL,
+            "env": os.environ | own,
+            "text": True,
+            "errors": "replace",
+        }
+        with reaper.spawn(state, argv, **pipes, **options) as process:
+            try:
+                yield process, inner
+            finally:
+                reaper.kill(state)
+    finally:
+        for part in ("room", "container"):
+            cgroups.remove(f"{name}-{part}")
+        reaper.remove(state)
+
+
+def _room() -> list[str]:
+    root = os.geteuid() == 0
+    user = [] if root else ["--user", "--map-root-user"]
+    read_only = "mount -o remount,bind,ro / &&" if root else ""
+    return [
+        "unshare",
+        *user,
+        *NAMESPACES,
+        "sh",
+        "-c",
+        FURNISH.format(read_only=read_only, name=NAME),
+        "sh",
+    ]
+
+
+def _group(state: Path, name: str) -> list[Path]:
+    """A control group with wide caps, for the room, or to be narrowed; none if refused."""
+    part = state / name
+    part.mkdir()
+    reaper.on_death(part, [sys.executable, "-P", "-m", "course.boxes.cgroups", name])
+    try:
+        folders = cgroups.make(name, **ROOM)
+    except ResourceError:
+        return []
+    for folder in folders:
+        with suppress(OSError):  # version 1: what is over the cap shall not go to the swap instead
+            (folder / "memory.swappiness").write_text("0")
+    return folders
+
+
+def _counters(groups: list[Path]) -> dict[str, str]:
+    files = {path for folder in groups for path in (folder / "cpu.stat", folder / "pids.events")}
+    return {path.name: path.read_text() for path in sorted(files) if path.exists()}
+
+
+def _become(pid: int) -> int | None:
+    """Of a process and its descendants, the one that is a program of the image by now."""
+    for one in processes.family(pid):
+        with suppress(OSError):  # it ended meanwhile
+            begun = b"container.py" not in Path(f"/proc/{one}/cmdline").read_bytes()
+            if begun and os.readlink(f"/proc/{one}/exe").endswith("/busybox"):
+                return one
+    return None
