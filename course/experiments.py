@@ -19,7 +19,7 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
-from course.errors import BoxError
+from course.errors import BoxError, ResultsError
 from course.trials import Arm
 from course.units import number, seconds
 
@@ -125,7 +125,8 @@ def density(
     """What a crowd of each kind of box costs together: columns arm, boxes, memory, seconds.
 
     A row for every few boxes; ``watch`` is given the table each time it has grown. An interrupt
-    stops all boxes and keeps what was counted, and ``attrs["interrupted"]`` says so.
+    stops all boxes and keeps what was counted, and ``attrs["interrupted"]`` says so. Raises
+    ResultsError where not one could be counted.
     """
     rows: list[dict[str, object]] = []
     interrupted = False
@@ -137,6 +138,10 @@ def density(
         if not rows:
             raise
         interrupted = True
+    if not rows:
+        raise ResultsError(
+            "a box that this machine can run and has room for", "none", "course doctor"
+        )
     frame = results.table(rows)
     frame.attrs["interrupted"] = interrupted
     return frame

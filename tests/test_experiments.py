@@ -13,7 +13,7 @@ from course.boxes.box import Output, Usage
 from course.boxes.fake import FakeBox
 from course.boxes.process import Process
 from course.checks import Check, failed
-from course.errors import BoxError
+from course.errors import BoxError, ResultsError
 
 MEGABYTE = 2**20
 
@@ -154,6 +154,12 @@ def test_a_crowd_whose_watcher_fails_is_gone_too(crowds) -> None:
     with pytest.raises(ZeroDivisionError):
         experiments.density(crowds, watch=lambda found: 1 / 0)
     assert Costly.running_now == []
+
+
+def test_a_machine_that_can_run_no_box_has_counted_nothing(crowds, monkeypatch) -> None:
+    monkeypatch.setattr(experiments, "BOXES", dict.fromkeys(crowds, Impossible))
+    with pytest.raises(ResultsError, match="course doctor"):
+        experiments.density(crowds)
 
 
 def test_an_interrupt_before_the_first_count_is_an_interrupt(crowds, monkeypatch) -> None:
