@@ -102,9 +102,13 @@ def changes() -> dict[str, dict[str, Any]]:
     return found | ({"no KVM": {"accelerator": "tcg"}} if accelerator.best() == "kvm" else {})
 
 
-def ranking(frame: pd.DataFrame, column: str = "cpu") -> pd.Series:
-    """By how much each knob changes a column: the ratio to the baseline, largest effect first."""
+def shown(frame: pd.DataFrame, column: str = "cpu") -> pd.Series:
+    """The knobs that change a column for sure, largest effect first: their ratios.
+
+    For sure means that the whole interval of the ratio lies on one side of 1.
+    """
     table = stats.summary(frame, BASELINE, column).set_index("arm").drop(BASELINE)
+    table = table[(table["ratio_low"] > 1) | (table["ratio_high"] < 1)]
     effect = table["ratio"].where(table["ratio"] > 1, 1 / table["ratio"])
     return table["ratio"].loc[effect.sort_values(ascending=False).index]
 
