@@ -148,7 +148,7 @@ class Box(ABC):
 
     @abstractmethod
     def _stop(self) -> None:
-        """Remove everything the box made. Must bear being called after half a start."""
+        """Remove everything the box made. Must bear being called after half a start or stop."""
 
     def start(self) -> Self:
         """Start the box. Whatever goes wrong on the way, nothing of it is left."""
@@ -169,8 +169,12 @@ class Box(ABC):
 
     def stop(self) -> None:
         """Stop the box and remove what it made; stopping twice is fine."""
-        self.running = False
-        self._stop()
+        try:
+            self.running = False
+            self._stop()
+        except KeyboardInterrupt:
+            self._stop()  # once more, and to its end
+            raise
 
     def __enter__(self) -> Self:
         return self if self.running else self.start()  # a clone runs already

@@ -102,7 +102,8 @@ class Container(Box):
             if family:
                 return Usage(processes.memory(family), cpu, disk, len(family))
         memory = stats["memory_stats"]
-        cache = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
+        parts = memory.get("stats", {})  # Podman has none
+        cache = parts.get("total_inactive_file", parts.get("inactive_file", 0))
         count = stats["pids_stats"]["current"]
         return Usage(memory["usage"] - cache, cpu, disk, count, source="cgroup")
 

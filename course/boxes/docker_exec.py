@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import select
+import socket
+import struct
 import time
 from contextlib import closing
 from typing import Any
@@ -10,12 +13,14 @@ from uuid import uuid4
 
 from docker.errors import APIError
 from docker.models.containers import Container
-from docker.utils.socket import STDERR, STDOUT, next_frame_header, read_exactly
+from docker.utils.socket import STDERR, STDOUT, read
 
 from course.boxes.box import Output, command_timeout
 
 MARK = "TWO_BOXES_COMMAND"  # in the environment of a command, and of all that it starts
 PATIENCE = 10.0  # seconds for killing a command
+HEADER = struct.Struct(">BxxxL")  # of a frame: which stream, and how many bytes
+LARGEST = 2**16  # bytes in one read
 
 # The API starts commands in a container and cannot end them. This, run inside, kills whatever
 # has the mark ($0) in its environment, and looks again until nothing has.
@@ -64,15 +69,34 @@ def _exec(
 
 def _streams(connection: Any, deadline: float) -> tuple[bytes, bytes]:
     """Both streams to their end, as the engine sends them: frames with a header each."""
-    parts: dict[int, list[bytes]] = {STDOUT: [], STDERR: []}
+    parts, came = {STDOUT: bytearray(), STDERR: bytearray()}, bytearray(_early(connection))
     ready = select.poll()
     ready.register(connection, select.POLLIN)
-    while ready.poll(max(0.0, deadline - time.perf_counter()) * 1000):
-        stream, size = next_frame_header(connection)
-        if size < 0:
-            return b"".join(parts[STDOUT]), b"".join(parts[STDERR])
-        parts[stream].append(read_exactly(connection, size))
-    raise TimeoutError
+    while True:
+        while len(came) >= HEADER.size:
+            stream, size = HEADER.unpack_from(came)
+            if len(came) < HEADER.size + size:
+                break
+            parts[stream] += came[HEADER.size : HEADER.size + size]
+            del came[: HEADER.size + size]
+        if not ready.poll(max(0.0, deadline - time.perf_counter()) * 1000):
+            raise TimeoutError
+        if not (data := read(connection, LARGEST)):
+            return bytes(parts[STDOUT]), bytes(parts[STDERR])
+        came += data
+
+
+def _early(connection: Any) -> bytes:
+    """What came together with the answer's head: the SDK has read it, and hands it to nobody."""
+    if not isinstance(connection, socket.SocketIO):
+        return b""
+    reader: io.BufferedReader = connection._response.raw._fp.fp
+    patience = connection._sock.gettimeout()
+    connection._sock.settimeout(0)  # what is there and no more
+    try:
+        return reader.read1(LARGEST) or b""
+    finally:
+        connection._sock.settimeout(patience)
 
 
 def _kill(container: Container, mark: str) -> None:

@@ -162,16 +162,17 @@ class Sandbox(Box):
         """Close the shim's ear and wait until it, and with it all that is inside, is gone."""
         if self._shim:
             self._far.close()  # interrupted, we may have it still, and would wait for ourselves
-            self._shim.shutdown(socket.SHUT_WR)
-            self._shim.settimeout(PATIENCE)
-            with suppress(ConnectionResetError):
+            with suppress(OSError):  # it is gone; or closed, by a stop that was interrupted
+                self._shim.shutdown(socket.SHUT_WR)
+                self._shim.settimeout(PATIENCE)
                 while self._shim.recv(LARGEST):
                     pass
             self._shim.close()
             self._shim = None
         if self._ended != -1:
-            select.select([self._ended], [], [], PATIENCE)
-            os.close(self._ended)
+            with suppress(OSError):  # likewise
+                select.select([self._ended], [], [], PATIENCE)
+                os.close(self._ended)
             self._ended = -1
 
     def _stop(self) -> None:

@@ -54,7 +54,7 @@ class Count:
         """One more injection. Nothing may be left of it."""
         self.times += 1
         self.left += left
-        assert not left
+        assert not left, left
 
 
 class Table:

@@ -56,7 +56,7 @@ def length(nursery: Nursery) -> Callable[[str], int]:
     @cache
     def lines(start: str) -> int:
         box, options, _ = STARTS[start]
-        whole = nursery.order(box, at=10**9, **options)
+        whole = nursery.order(box, options, at=10**9)
         assert whole["error"] == "NoneType", whole
         return whole["lines"]
 
@@ -66,7 +66,7 @@ def length(nursery: Nursery) -> Callable[[str], int]:
 def hit(nursery: Nursery, start: str, fault: str, at: str | int) -> list[str]:
     """Hit one start; what is left, at once or in the end."""
     box, options, _ = STARTS[start]
-    came = nursery.order(box, fault, at, **options)
+    came = nursery.order(box, options, fault=fault, at=at)
     left = came["left"] + came["after all"]
     assert came["ended"] == (-9 if fault == "kill" else 0), came
     assert came.get("error") == (None if fault == "kill" else "KeyboardInterrupt"), came

@@ -6,7 +6,7 @@ kernel of Jupyter imports this file too.
 
 An order: ``box`` and ``options`` say what is started; ``fault`` is "kill", "interrupt" or "none".
 ``at`` is the name of a phase, or a number: that line of the course's code, counted from the start;
-a line in a loop counts twice at most.
+a line in a loop counts twice at most. With ``during`` "stop" it is the stop that is hit.
 """
 
 from __future__ import annotations
@@ -98,10 +98,12 @@ def carry_out(order: dict[str, Any], say: Callable[..., None]) -> None:
     elif order.get("at"):
         at_phase(order["at"], lambda: fire(order["fault"]))
     box = getattr(course, order["box"])(**order["options"])
-    error = None
+    error, act = None, box.start
+    if order.get("during") == "stop":
+        act = box.start().stop
     try:
         sys.settrace(line if isinstance(order.get("at"), int) else None)
-        box.start()
+        act()
         signal.setitimer(signal.ITIMER_REAL, 0)
     except BaseException as raised:
         error = raised
