@@ -117,6 +117,29 @@ def test_an_answer_too_many_does_not_put_the_talk_out_of_step(talk) -> None:
         agent.exec("stuck", timeout=0.05)
 
 
+def test_a_command_that_is_taken_up_only_after_the_kill_is_killed_again(
+    talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("course.boxes.agent.AGAIN", 0.1)
+    killed_twice = threading.Event()
+
+    def guest(command: str) -> bytes:
+        return answer(137) if command == "late" and killed_twice.wait(5) else echo(command)
+
+    def kill() -> None:
+        for _ in range(2):
+            killed.sendall(killed.recv(1))
+        killed_twice.set()
+
+    agent, killed = talk(guest)
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    with pytest.raises(CommandTimeout):
+        agent.exec("late", timeout=0.05)
+    killer.join(5)
+    assert agent.exec("printf right", timeout=5).stdout == "right"
+
+
 def test_an_interrupt_kills_the_command_and_leaves_the_agent_usable(
     talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

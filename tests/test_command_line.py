@@ -80,6 +80,20 @@ def test_kvm_takes_the_processor_as_it_is_and_its_guest_keeps_its_own_time() -> 
     assert "tsc=unstable" in line(PLAN)
 
 
+def test_an_emulated_pc_has_a_quick_firmware_where_qemu_brings_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "share" / "qemu"
+    data.mkdir(parents=True)
+    monkeypatch.setattr("course.programs.find", lambda _name: tmp_path / "bin" / "qemu")
+    assert "-bios" not in line(PLAN)
+    (data / PLAN.firmware).touch()
+    assert f"-bios {PLAN.firmware} -kernel" in line(PLAN)
+    assert f"-bios {PLAN.firmware} -incoming" in line(PLAN, boot=False)
+    for stock in ({"accelerator": "kvm"}, {"hardware": Hardware(machine="pc")}, {"kernel": None}):
+        assert "-bios" not in line(replace(PLAN, **stock))
+
+
 def test_a_guest_with_another_processor_gets_its_machine() -> None:
     said = line(replace(PLAN, architecture="aarch64"))
     assert said.startswith("qemu-system-aarch64 ")

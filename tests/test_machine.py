@@ -106,15 +106,17 @@ def test_a_guest_has_randomness_from_the_start(box: VirtualMachine) -> None:
 
 
 def test_a_guest_keeps_time_however_busy_the_host_is(box: VirtualMachine) -> None:
-    def now() -> float:
-        return float(box.exec("read up _ </proc/uptime; echo $up").stdout)
+    def look() -> tuple[float, float, float]:
+        """The guest's clock, and the host's before and after: it was read between these."""
+        before = time.monotonic()
+        guest = float(box.exec("read up _ </proc/uptime; echo $up").stdout)
+        return before, guest, time.monotonic()
 
-    before, began = now(), time.monotonic()
-    box.exec("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
-    after, ended = now(), time.monotonic()
-    assert (after - before) == pytest.approx(ended - began, rel=0.1, abs=0.2)
-    source = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
-    assert box.exec(f"cat {source}").stdout == "hpet\n"
+    first_sent, first, first_came = look()
+    box.exec("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 1")
+    last_sent, last, last_came = look()
+    shortest, longest = last_sent - first_came, last_came - first_sent
+    assert 0.95 * shortest - 0.02 < last - first < 1.05 * longest + 0.02
 
 
 def test_output_is_kept_apart_even_when_it_looks_like_the_agents_words(
@@ -289,8 +291,8 @@ def test_a_guest_with_too_little_memory_says_so() -> None:
 
 def test_a_guest_that_never_answers_is_given_up_with_its_last_words() -> None:
     silent = Hardware(kernel_options="console=ttyS0 panic=-1 rdinit=/bin/cat")
-    with pytest.raises(NeverAnswered, match="Run /bin/cat"):
-        VirtualMachine(resume=False, hardware=silent, deadline=15).start()
+    with pytest.raises(NeverAnswered, match=r"last lines:\n\[ +\d"):
+        VirtualMachine(resume=False, hardware=silent, deadline=8).start()
 
 
 def test_more_memory_than_is_free_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from course.boxes.box import Output, command_timeout
 from course.errors import BoxError, NeverAnswered
 
 PATIENCE = 30.0  # seconds for the guest to kill a command, were its processor ever so slow
+AGAIN = 1.0  # seconds after which it is asked again, then twice as long, and so on
 
 
 class Agent:
@@ -39,7 +40,7 @@ class Agent:
             raise BoxError("a command", "one with a NUL in it, which no program can be given")
         with self._lock:
             if self._owed:
-                self._catch_up()
+                self._kill()
             began = time.perf_counter()
             try:
                 code, stdout, stderr = self._ask(command, timeout)
@@ -92,22 +93,29 @@ class Agent:
         return code, stdout, stderr
 
     def _kill(self) -> None:
+        """Have the command killed; again, where a busy guest took it up only after that."""
+        deadline, wait = time.monotonic() + PATIENCE, AGAIN
         self._kills.settimeout(PATIENCE)
-        try:
-            self._kills.sendall(b"\0")
-            if not self._kills.recv(1):
-                raise EOFError
-            self._catch_up()
-        except TimeoutError:
-            found = f"it did not within {PATIENCE:g} s"
-            raise NeverAnswered("the guest to kill a command", found, "box.stop()") from None
+        while True:
+            try:
+                self._kills.sendall(b"\0")
+                if not self._kills.recv(1):
+                    raise EOFError
+                return self._catch_up(wait)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    found = f"it did not within {PATIENCE:g} s"
+                    mend = "box.stop()"
+                    raise NeverAnswered("the guest to kill a command", found, mend) from None
+                wait *= 2
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, patience: float) -> None:
         """Read on until the answer to a question that only we can have asked now."""
         token = secrets.token_hex(8)
-        found = self._ask(f"printf {token}", PATIENCE)
+        deadline = time.monotonic() + patience
+        found = self._ask(f"printf {token}", patience)
         while found[1] != token.encode():
-            found = self._answer(time.monotonic() + PATIENCE)
+            found = self._answer(deadline)
         self._owed = 0
 
     def _line(self, deadline: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from course import programs
 from course.boxes.plan import Plan
 
 NODE = "own-disk"  # what QEMU's block layer calls the disk
@@ -20,6 +21,7 @@ def command_line(plan: Plan, folder: Path, memory: str, boot: bool = True) -> li
     words += ["-display", "none", "-accel", plan.accelerator, "-cpu", plan.processor]
     words += ["-machine", f"{plan.machine},memory-backend=memory", "-object", memory]
     words += ["-smp", str(plan.cpus), "-m", f"{plan.memory // 2**20}M"]
+    words += ["-bios", plan.firmware] if _has(plan.program, plan.firmware) else []
     words += _boot(plan) if boot else ["-incoming", "defer"]
     words += ["-chardev", option("file", id="console", path=folder / "console")]
     words += ["-serial", "chardev:console", *_socket("monitor", folder)]
@@ -43,6 +45,12 @@ def option(kind: str, **values: object) -> str:
     """A value such as ``file,path=/tmp/a,,b``: within a word QEMU wants commas doubled."""
     texts = {name.replace("_", "-"): str(value) for name, value in values.items()}
     return ",".join([kind, *(f"{name}={text.replace(',', ',,')}" for name, text in texts.items())])
+
+
+def _has(program: str, file: str) -> bool:
+    """Whether that file came with QEMU: not every distribution has all of them."""
+    found = programs.find(program)
+    return bool(found and file and (found.resolve().parent.parent / "share/qemu" / file).exists())
 
 
 def _boot(plan: Plan) -> Iterator[str]:

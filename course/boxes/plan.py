@@ -94,6 +94,14 @@ class Plan:
         return self.hardware.machine or (MACHINES[self.architecture] if self.has_agent else ANY_PC)
 
     @property
+    def firmware(self) -> str:
+        """A firmware that does nothing but start a kernel; or none, for the machine's own."""
+        # A PC's own first looks around for what could be booted: an emulated processor takes long.
+        ours = self.has_agent and self.kernel and not self.hardware.machine
+        quick = ours and self.accelerator == "tcg" and self.architecture == "x86_64"
+        return "qboot.rom" if quick else ""
+
+    @property
     def processor(self) -> str:
         """The kind of processor."""
         usual = "host" if self.accelerator == "kvm" else EMULATED[self.architecture]

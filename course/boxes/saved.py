@@ -15,6 +15,7 @@ from pathlib import Path
 
 from course import processes, programs, store
 from course.boxes import wake
+from course.boxes.command_line import command_line
 from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
 
@@ -34,6 +35,7 @@ def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
     files = [path for path in (plan.kernel, plan.initrd, plan.disk) if path]
     inputs = {"qemu": _stamp(programs.require(plan.program)), "files": " ".join(map(_stamp, files))}
     inputs["wake"] = wake.PROGRAM + wake.program().hex()
+    inputs["command"] = " ".join(command_line(replace(plan, ports={}), Path(), memory=""))
     # Machines of another plan have another shelf, where nobody clears them away.
     kind = repr(replace(plan, ports={}, kernel=None, initrd=None, disk=None))
 
