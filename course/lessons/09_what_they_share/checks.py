@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from pathlib import Path
 
@@ -31,7 +31,9 @@ def of_box(name: str, kind: type[Box]) -> Callable[[Judge], Callable[[Names], Fi
         @wraps(judge)
         def look(names: Names) -> Finding:
             found = names[name]
-            return looks.no_box(f"`{name}`", found, kind) or judge(found, names)
+            return looks.judged(
+                lambda: looks.no_box(f"`{name}`", found, kind), lambda: judge(found, names)
+            )
 
         return look
 
@@ -41,26 +43,21 @@ def of_box(name: str, kind: type[Box]) -> Callable[[Judge], Callable[[Names], Fi
 @task("return", "`service` was wrecked, and is back: its sign, and its program where it was")
 @of_box("service", VirtualMachine)
 def back(service: VirtualMachine, names: Names) -> Finding:
-    found = looks.not_wrecked("wreckage", names["wreckage"]) or looks.not_back("service", service)
-    if found:
-        return found
-    if not looks.grows(service, "/tokens"):
-        return lack("the sign is back, and nobody writes tokens", "no program")
-    if looks.broken_off(written := looks.tokens(service)):
-        said = "the program was started again: its tokens do not follow one from another"
-        return lack(said, "another program")
-    return passed(f"token {len(written)} follows from the first, as if nothing had been")
+    return looks.judged(
+        lambda: looks.not_wrecked("wreckage", names["wreckage"]),
+        lambda: looks.not_back("service", service),
+        lambda: _goes_on(service),
+    )
 
 
 @task("start-again", "`site` was wrecked, and is back: its sign, and a program that counts")
 @of_box("site", Container)
 def start_again(site: Container, names: Names) -> Finding:
-    found = looks.not_wrecked("debris", names["debris"]) or looks.not_back("site", site)
-    if found:
-        return found
-    if not looks.grows(site, "/count"):
-        return lack("the sign is back, and nobody counts", "nobody counts")
-    return passed("the files came back by themselves, and the program by you")
+    return looks.judged(
+        lambda: looks.not_wrecked("debris", names["debris"]),
+        lambda: looks.not_back("site", site),
+        lambda: _counts(site),
+    )
 
 
 @task("replicas", f"`replicas` are {REPLICAS} clones of `service`; no two write the same tokens")
@@ -70,12 +67,13 @@ def replicas(service: VirtualMachine, names: Names) -> Finding:
     if not isinstance(found, list | tuple) or len({id(one) for one in found}) != REPLICAS:
         return lack(f"`replicas` is {found!r:.80}", "no list", count=REPLICAS)
     boxes = {f"`replicas[{place}]`": one for place, one in enumerate(found)}
-    for name, one in boxes.items():
-        wrong = looks.no_box(name, one, VirtualMachine) or looks.no_replica(name, one)
-        if wrong:
-            return wrong
     said = f"{REPLICAS} replicas and `service`, each with tokens of its own"
-    return looks.alike({"`service`": service} | boxes) or passed(said)
+    return looks.judged(
+        *(partial(looks.no_box, name, one, VirtualMachine) for name, one in boxes.items()),
+        *(partial(looks.no_replica, name, one) for name, one in boxes.items()),
+        lambda: looks.alike({"`service`": service} | boxes),
+        lambda: passed(said),
+    )
 
 
 @task("capped", "`capped` gets half a processor and 48 MiB, and its /scratch holds 8 MiB")
@@ -125,4 +123,25 @@ def moved(names: Names) -> Finding:
 def clean(names: Names) -> Finding:
     chosen = names["clean"]
     said = "twice the same answer, and nothing left behind, even by a test that raised"
-    return looks.tried(chosen) or looks.tried_with_an_error(chosen) or passed(said)
+    return looks.judged(
+        lambda: looks.tried(chosen),
+        lambda: looks.tried_with_an_error(chosen),
+        lambda: passed(said),
+    )
+
+
+def _goes_on(service: VirtualMachine) -> Finding:
+    """Whether its program writes, and is the one that wrote the first token."""
+    if not looks.grows(service, "/tokens"):
+        return lack("the sign is back, and nobody writes tokens", "no program")
+    if looks.broken_off(written := looks.tokens(service)):
+        said = "the program was started again: its tokens do not follow one from another"
+        return lack(said, "another program")
+    return passed(f"token {len(written)} follows from the first, as if nothing had been")
+
+
+def _counts(site: Container) -> Finding:
+    """Whether a program counts in it."""
+    if not looks.grows(site, "/count"):
+        return lack("the sign is back, and nobody counts", "nobody counts")
+    return passed("the files came back by themselves, and the program by you")
