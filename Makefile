@@ -35,9 +35,9 @@ doctor: $(PACKAGES)  ## say what this machine can do, and what mends each lack
 race: setup  ## race a process, containers and VMs to their first answer
 	@$(BIN)/course race
 
-bench: $(TEST_PACKAGES)  ## measure every goal that the course sets itself
+bench: $(TEST_PACKAGES)  ## measure every goal that the course sets itself: BENCHMARKS.md
 	@$(BIN)/course setup --tests
-	@$(BIN)/course bench
+	@$(BIN)/course bench --write
 
 test: $(TEST_PACKAGES) lint  ## run every test, notebook and solution
 	@$(BIN)/course setup --tests
@@ -67,8 +67,10 @@ $(TEST_PACKAGES): .venv/.made
 define install
 @echo "Installing Python packages into .venv ..."
 @rm -f .venv/.packages-* .venv/.tests-*
-@$(BIN)/python -m pip install --require-hashes --requirement $(1)
-@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+@began=$$(date +%s) && \
+	$(BIN)/python -m pip install --require-hashes --requirement $(1) && \
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
+	echo "$$(($$(date +%s) - began)) pip" >> .venv/.took
 endef
 
 .venv/.made:
@@ -78,4 +80,5 @@ endef
 		{ echo "Installing the package python3-venv (as root) ..."; \
 		  $(SUDO) apt-get update -qq; $(SUDO) apt-get install -qq --yes python3-venv; }
 	@$(PYTHON) -m venv .venv
+	@: > .venv/.took
 	@touch $@

@@ -10,6 +10,7 @@ import json as json_module
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -17,6 +18,9 @@ from rich.table import Table
 
 from course import authors
 from course.errors import CourseError
+
+if TYPE_CHECKING:
+    from course.claims import Judgement
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of a table.")
 
@@ -104,10 +108,13 @@ def bench(write: bool, as_json: bool) -> None:
     """Measure every goal that this course sets itself."""
     from course import bench
 
-    rows = bench.measure_goals()
+    found = bench.measure()
     if write:
-        bench.write(rows, Path("BENCHMARKS.md"))
-    show(rows, rows, as_json)
+        bench.write(found, Path("BENCHMARKS.md"))
+    rows = bench.judged(found)
+    show([{key: row[key] for key in bench.KEYS} for row in rows], bench.shown(rows), as_json)
+    for name, lack in bench.lacks(found).items():
+        click.echo(f"Not measured here: {name}.\n{lack}", err=True)
     sys.exit(0 if all(row["holds"] for row in rows) else 1)
 
 
@@ -117,8 +124,8 @@ def claims(as_json: bool) -> None:
     """Judge the textbook's claims by what was measured on this machine."""
     from course import claims
 
-    rows = [verdict.to_dict() for verdict in claims.ledger()]
-    show(rows, rows, as_json)
+    found = claims.ledger()
+    show([one.to_dict() for one in found], [_claim_row(one) for one in found], as_json)
 
 
 @main.command()
@@ -171,6 +178,16 @@ def clean() -> None:
     except EngineUnreachable:
         click.echo("No engine answers: containers and images of the course are left in it.")
     shutil.rmtree(paths.cache_dir())
+
+
+def _claim_row(found: Judgement) -> dict[str, object]:
+    return {
+        "claim": found.claim.sentence,
+        "experiment": f"{found.claim.lesson[:2]} {found.claim.experiment}",
+        "estimate": found.words.removesuffix(", recorded"),
+        "verdict": found.verdict,
+        "tier": found.tier,
+    }
 
 
 def _progress_row(row: Mapping[str, object]) -> dict[str, object]:

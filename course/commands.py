@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -34,8 +35,8 @@ def program(command: Sequence[str]) -> Arm:
     return arm
 
 
-def until(command: Sequence[str], word: str, **options: Any) -> Arm:
-    """An arm that starts a program and ends it once it has said the word.
+def until(command: Sequence[str], words: str, **options: Any) -> Arm:
+    """An arm that starts a program and ends it once a line of it matches ``words``, a pattern.
 
     ``options`` are those of Popen. Raises ToolMissing, and CourseError after two minutes.
     """
@@ -50,8 +51,8 @@ def until(command: Sequence[str], word: str, **options: Any) -> Arm:
         )
         alarm.start()
         try:
-            if not any(word in line for line in running.stdout):
-                raise CourseError(f"{command[0]} to say {word!r}", "its end, without that")
+            if not any(re.search(words, line) for line in running.stdout):
+                raise CourseError(f"{command[0]} to say {words!r}", "its end, without that")
             yield
         finally:
             alarm.cancel()
@@ -70,8 +71,12 @@ def hyperfine(command: Sequence[str]) -> dict[str, float]:
 
 
 def output(command: Sequence[str]) -> str:
-    """What a program prints."""
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    """What a program prints. Raises CourseError with its last words when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = done.stderr.strip().rpartition("\n")[2]
+        raise CourseError(f"{command[0]} to end well", f"exit code {done.returncode}: {words}")
+    return done.stdout
 
 
 def _require(name: str) -> None:

@@ -1,23 +1,17 @@
-"""What the goals in ``static/goals.yaml`` are judged by: each function measures one table.
+"""What the goals for boxes in ``static/goals.yaml`` are judged by: each function measures a table.
 
 Its name is that of the data, its docstring the heading that they stand under.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-import numpy as np
 import pandas as pd
 
-from course import commands, experiments, figures, images, results, stats
+from course import commands, experiments, images, results
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -25,37 +19,27 @@ from course.experiments import BOXES, can_run, first_answer
 from course.kernel import kernel
 
 ROUNDS = 12
-TURNS = 40  # of the two stop-watches: their difference is small
-MEGABYTE = 10**6
-MANY = 100_000  # trials
 CROWDS = {"container": 100, "vm resumed": 20}
 STEP = 5  # boxes between two looks at what they cost
 RESUMED = BOXES["vm resumed"]
-
-# A lesson's first cell, and what it is compared with; each prints the bytes of memory (PSS).
-LESSON = "from course import Container, VirtualMachine, figures, measure, open_lesson, stats"
-PLAIN = "import matplotlib.pyplot, pandas"
-MEMORY = """
-import os, ipykernel.kernelapp
-from course import processes
-print(processes.memory([os.getpid()]))
-"""
-# Prints how many seconds the import takes: the start of Python itself is not the course's.
-IMPORT = """
-import sys, time
-began = time.perf_counter()
-__import__(sys.argv[1])
-print(time.perf_counter() - began)
-"""
+READY = "^ready$"  # what the guest prints once it can be used
+# A container with more and more of what a container usually has.
+PARTS = {
+    "network left out": {},
+    "loopback only": {"network_mode": "none", "network_disabled": False},
+    "a bridge": {"network": True},
+    "a bridge and a port": {"network": True, "ports": {"80/tcp": None}},
+    "a bridge, a port and a mount": {
+        "network": True,
+        "ports": {"80/tcp": None},
+        "tmpfs": {"/mnt": ""},
+    },
+}
 
 
 def starts() -> pd.DataFrame:
     """From start to first answer"""
-    plain = (
-        {"plain QEMU": commands.until(_plain_qemu(), "Run /init")}
-        if can_run(VirtualMachine)
-        else {}
-    )
+    plain = {"plain QEMU": commands.until(_plain_qemu(), READY)} if can_run(VirtualMachine) else {}
     frame = results.measure(experiments.start_arms() | plain, ROUNDS)
     loaded = results.PHASE + "state loaded"
     if loaded not in frame:
@@ -65,6 +49,12 @@ def starts() -> pd.DataFrame:
     both = pd.concat([frame, states], ignore_index=True)
     both.attrs = frame.attrs
     return both
+
+
+def parts() -> pd.DataFrame:
+    """Where a container's start goes: each adds something to the one before"""
+    boxes = {name: partial(Container, **options) for name, options in PARTS.items()}
+    return results.measure({arm: first_answer(make) for arm, make in boxes.items()}, ROUNDS)
 
 
 def states() -> pd.DataFrame:
@@ -132,98 +122,17 @@ def crowds() -> pd.DataFrame:
     return results.table(rows)
 
 
-def imports() -> pd.DataFrame:
-    """Importing, in a new Python"""
-    return _printed({name: ["-c", IMPORT, name] for name in ("course", "pandas")}, "seconds")
-
-
-def kernels() -> pd.DataFrame:
-    """Memory of a Python after a lesson's imports"""
-    first = {"lesson": LESSON, "pandas and matplotlib": PLAIN}
-    return _printed({arm: ["-c", code + MEMORY] for arm, code in first.items()}, "memory")
-
-
-def laps() -> pd.DataFrame:
-    """From the command to JupyterLab, when everything is there already"""
-    with TemporaryDirectory() as folder:
-        ours, target = str(Path(sys.executable).with_name("course")), f"{folder}/workspace"
-        servers = {
-            "course lab": ["sh", "-c", '"$0" setup && exec "$0" lab "$1"', ours, target],
-            "jupyter lab": [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"],
-        }
-        own = os.environ | {"JUPYTER_RUNTIME_DIR": folder, "DISPLAY": ""}
-        arms = {arm: commands.until(argv, "?token=", env=own) for arm, argv in servers.items()}
-        return results.measure(arms, rounds=6)
-
-
-def tools() -> pd.DataFrame:
-    """The same commands, timed by this course and by hyperfine"""
-    with NamedTemporaryFile() as file:
-        file.write(bytes(32 * MEGABYTE))
-        file.flush()
-        arms, timed = {}, {"sleep": ["sleep", "0.1"], "checksum": ["sha256sum", file.name]}
-        for name, command in timed.items():
-            arms[f"course: {name}"] = commands.program(command)
-            arms[f"hyperfine: {name}"] = partial(commands.hyperfine, command)
-        frame = results.measure(arms, rounds=TURNS)
-    own = frame.pop(results.PHASE + "own")
-    return frame.assign(seconds=own.fillna(frame["seconds"]))
-
-
-def overheads() -> pd.DataFrame:
-    """What a trial costs beside what it times, its line in the file included"""
-    with TemporaryDirectory() as folder:
-
-        def empty() -> None:
-            results.measure({"nothing": int}, rounds=100, into=f"{folder}/nothing.csv")
-
-        frame = results.measure({"trial": empty}, ROUNDS)
-    return frame.assign(seconds=frame["seconds"] / 100)
-
-
-def scale() -> pd.DataFrame:
-    """A hundred thousand trials"""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "many.csv"
-        results.write(_many(), path)
-        return results.measure({"all of it": partial(_draw, path)}, ROUNDS)
-
-
 def _clone(box: VirtualMachine) -> Iterator[None]:
     with box.clone():
         yield
 
 
-def _printed(programs: dict[str, list[str]], column: str) -> pd.DataFrame:
-    """The number that each program for a new Python prints, round by round."""
-    rows = [
-        {"arm": arm, "round": turn, column: float(commands.output([sys.executable, *words]))}
-        for turn in range(ROUNDS)
-        for arm, words in programs.items()
-    ]
-    return results.table(rows)
-
-
 def _plain_qemu() -> list[str]:
     """What anybody would type to boot the same kernel and initramfs, as distributed.
 
-    The end of its boot is taken to be the kernel's word that the first program runs, which is
-    some moments before a first answer could come.
+    Its boot ends when the guest says that it is ready, at which point ours begins to answer.
     """
     initrd = images.image("tiny").initrd
     files = ["-kernel", str(kernel().packed), "-initrd", str(initrd), "-append", "console=ttyS0"]
     accelerated = ["qemu-system-x86_64", "-accel", accelerator.best(), "-m", "128"]
     return [*accelerated, *files, "-nographic", "-no-reboot"]
-
-
-def _many() -> pd.DataFrame:
-    seconds = np.random.default_rng(0).lognormal(size=MANY)
-    rounds = np.arange(MANY // 4).repeat(4)
-    frame = results.table([])
-    return frame.assign(arm=["a", "b", "c", "d"] * (MANY // 4), round=rounds, seconds=seconds)
-
-
-def _draw(path: Path) -> None:
-    frame = results.read(path)
-    stats.warnings(frame)
-    figures.race(frame, baseline="a").save(io.BytesIO())

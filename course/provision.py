@@ -9,10 +9,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from tqdm.auto import tqdm
 
@@ -30,6 +32,7 @@ WITH_DOCKER = ("apparmor", "docker-cli")
 ARCHITECTURES = {"x86_64", "aarch64"}  # lesson 02 boots a guest with the other one
 PARTS = {"dlstatus": 0, "pmstatus": 100}  # percent of what is done before this part begins
 BAR = "{desc}: {bar} {elapsed}"
+TOOK = Path(sys.prefix) / ".took"  # a line for each part of the set-up: seconds and name
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,28 @@ def apply(steps: list[Step], echo: Echo) -> list[Step]:
     return undone
 
 
+def took() -> dict[str, float]:
+    """What each part of making this environment took, in seconds; the Makefile begins the list."""
+    try:
+        lines = TOOK.read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    parts = (line.split(maxsplit=1) for line in reversed(lines))  # the first of a name counts
+    return {name: float(seconds) for seconds, name in parts}
+
+
 def _done(step: Step, echo: Echo) -> bool:
     if not step.do:
         return False
+    began = time.monotonic()
     try:
         step.do()
     except CourseError as error:
         echo(str(error))
         return False
+    if TOOK.exists():
+        with TOOK.open("a") as file:
+            file.write(f"{time.monotonic() - began:.1f} {step.title}\n")
     return True
 
 

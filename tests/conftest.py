@@ -18,6 +18,9 @@ from course import paths, processes, reaper
 # that sandboxes are cloned from.
 WITH_SESSION = ("labels-", "zygote-")
 
+WHOLE = {"tests", "notebooks", "solutions"}  # what `make test` runs
+NOTED = pytest.StashKey[tuple[Path, float]]()  # where the bench reads what that took; its start
+
 collect_ignore_glob = ["lessons/*"]  # a lesson to test with, which needs a path of its own
 
 
@@ -33,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Table(left_behind))
     if "PYTEST_XDIST_WORKER" in os.environ:
         return  # it has the folder of the process that started it
+    config.stash[NOTED] = paths.data_dir() / "bench" / "suite.csv", time.monotonic()
     folder = TemporaryDirectory(prefix="two-boxes-progress-")
     os.environ["COURSE_DATA_DIR"] = folder.name
     config.add_cleanup(folder.cleanup)
@@ -76,6 +80,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("seconds")
     for file, taken in seconds.most_common():
         terminalreporter.line(f"{taken:8.1f}  {file}")
+    if set(terminalreporter.config.args) >= WHOLE:
+        _note(*terminalreporter.config.stash[NOTED])
+
+
+def _note(path: Path, began: float) -> None:
+    from course import results
+
+    row = {"arm": "whole suite", "round": 1, "seconds": time.monotonic() - began}
+    results.write(results.table([row]), path)
 
 
 def _in_engine() -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-from course import bench, goals, results
+from course import bench, cli, goals, pace, provision, results
 from course.bench import Goal
-from course.errors import CourseError
+from course.errors import CourseError, ToolMissing
 
 HALF = Goal("half / whole", "half", 0.6, "whole")
 
@@ -23,13 +26,16 @@ def frame(**arms: float) -> pd.DataFrame:
 
 def starts() -> pd.DataFrame:
     """From start to first answer"""
-    return frame(half=1.0, whole=2.0)
+    found = frame(half=1.0, whole=2.0)
+    return found.assign(
+        **{"phase loaded": found["seconds"] / 2, "phase answered": found["seconds"]}
+    )
 
 
 def test_every_goal_names_a_measurement_that_there_is() -> None:
     for name, found in bench.aims().items():
-        assert getattr(goals, name).__doc__
-        assert all(goal.goal > 0 for goal in found)
+        assert bench.measurement(name).__doc__
+        assert all(goal.goal > 0 and 0 < goal.share < 1 for goal in found)
 
 
 def test_a_goal_holds_when_its_ratio_is_small_enough() -> None:
@@ -58,17 +64,69 @@ def test_what_this_machine_cannot_run_does_not_hold() -> None:
     assert row["holds"] is False
 
 
-def test_the_page_is_written_from_the_data(tmp_path, monkeypatch) -> None:
+def test_a_goal_for_most_of_the_trials_is_judged_by_those() -> None:
+    rows = [{"arm": "click", "round": turn, "seconds": turn / 1000} for turn in range(1, 101)]
+    row = bench.judge(Goal("clicks", "click", 0.1, share=0.95), results.table(rows))
+    assert row["ratio"] == pytest.approx(0.095, abs=0.001)
+    assert 0.090 < row["low"] < row["ratio"] < row["high"] <= 0.1
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch) -> bench.Measured:
+    """One goal that can be measured here, and one that cannot."""
+
+    def no_tool() -> pd.DataFrame:
+        """With a tool that is not here"""
+        raise ToolMissing("hyperfine", "none", "sudo apt-get install hyperfine")
+
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(bench, "aims", lambda: {"starts": [HALF]})
+    other = Goal("tool", "a", 1.03, "b")
+    monkeypatch.setattr(bench, "aims", lambda: {"starts": [HALF], "tools": [other]})
     monkeypatch.setattr(goals, "starts", starts)
-    rows = bench.measure_goals()
-    bench.write(rows, tmp_path / "BENCHMARKS.md")
+    monkeypatch.setattr(pace, "tools", no_tool)
+    return bench.measure()
+
+
+def test_the_page_is_written_from_the_data(tmp_path, measured) -> None:
+    bench.write(measured, tmp_path / "BENCHMARKS.md")
     page = (tmp_path / "BENCHMARKS.md").read_text()
     assert "| half / whole | 0.50 [0.50, 0.50] | 8 | 0.6 | yes |" in page
     assert "## From start to first answer" in page
     assert "| whole | 2.0 s | 2.0 s to 2.0 s | 8 | seconds |" in page
+    assert "| half | loaded | 500 ms |\n| half | answered | 1.0 s |" in page
     assert results.provenance(frame(half=1.0)) in page
+
+
+def test_what_lacks_a_tool_is_told_and_does_not_keep_the_rest_from_being_measured(
+    tmp_path, measured
+) -> None:
+    bench.write(measured, tmp_path / "BENCHMARKS.md")
+    page = (tmp_path / "BENCHMARKS.md").read_text()
+    assert "| tool | not measured here |  | 1.03 | **no** |" in page
+    assert "## With a tool that is not here\n\nNot measured here. hyperfine: none." in page
+    assert list(bench.lacks(measured)) == ["tools"]
+
+
+def test_the_goals_as_data_have_the_documented_shape(measured, monkeypatch) -> None:
+    monkeypatch.setattr(bench, "measure", lambda: measured)
+    said = CliRunner().invoke(cli.main, ["bench", "--json"])
+    assert said.exit_code == 1  # a goal does not hold
+    rows = json.loads(said.stdout)
+    assert [set(row) for row in rows] == [{"name", "ratio", "low", "high", "goal", "holds"}] * 2
+    assert "Try      sudo apt-get install hyperfine" in said.stderr
+
+
+def test_what_a_set_up_took_is_read_from_its_own_notes(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(provision, "TOOK", tmp_path / "took")
+    results.write(
+        results.table([{"arm": "course lab", "round": 1, "seconds": 3}]), pace.noted("laps")
+    )
+    with pytest.raises(CourseError, match="not fresh"):
+        pace.setup()
+    (tmp_path / "took").write_text("30 pip\n20 system packages\n7 the image tiny\n9 pip\n")
+    rows = [bench.judge(goal, pace.setup()) for goal in bench.aims()["setup"]]
+    assert [row["ratio"] for row in rows] == [pytest.approx(60 / 50)]
 
 
 def test_a_command_is_timed() -> None:
@@ -86,16 +144,16 @@ def test_a_command_that_fails_or_is_not_there_is_told() -> None:
 
 
 def test_the_measurements_that_need_no_box_measure(monkeypatch) -> None:
-    monkeypatch.setattr(goals, "ROUNDS", 3)
-    imports = goals.imports().groupby("arm")["seconds"].median()
+    monkeypatch.setattr(pace, "ROUNDS", 3)
+    imports = pace.imports().groupby("arm")["seconds"].median()
     assert imports["course"] < imports["pandas"]
-    assert (goals.overheads()["seconds"] > 0).all()
-    assert set(goals.scale()["arm"]) == {"all of it"}
+    assert (pace.overheads()["seconds"] > 0).all()
+    assert set(pace.scale()["arm"]) == {"all of it"}
 
 
 def test_hyperfine_and_the_course_agree_on_what_a_sleep_takes(monkeypatch) -> None:
-    monkeypatch.setattr(goals, "TURNS", 6)
-    measured = goals.tools().groupby("arm")["seconds"].median()
+    monkeypatch.setattr(pace, "TURNS", 6)
+    measured = pace.tools().groupby("arm")["seconds"].median()
     assert measured["course: sleep"] == pytest.approx(measured["hyperfine: sleep"], rel=0.1)
 
 

@@ -44,6 +44,12 @@ def test_a_program_that_says_nothing_is_waited_for_only_so_long(monkeypatch) -> 
         results.measure({"server": commands.until(["sleep", "100"], "ready")})
 
 
+def test_what_a_program_prints_is_read_or_its_failure_told() -> None:
+    assert commands.output(["echo", "hello"]) == "hello\n"
+    with pytest.raises(CourseError, match="exit code 3: broken"):
+        commands.output(["sh", "-c", "echo broken >&2; exit 3"])
+
+
 def test_hyperfine_times_the_same_command() -> None:
     told = commands.hyperfine(["sleep", "0.05"])
     assert 0.05 <= told["own"] < 5
