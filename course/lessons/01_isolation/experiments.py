@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from uuid import uuid4
 
@@ -23,10 +24,15 @@ Make = Callable[[], Box]
 BARE = {"network": True, "network_mode": "host", "pid_mode": "host"}  # two walls left out
 LADDER: dict[str, Make] = {
     "process": Process,
-    "files only": partial(Container, **BARE),
+    "own files": partial(Container, **BARE),
     "sandbox": Sandbox,
     "container": Container,
     "vm": VirtualMachine,
+}
+GREEDY: dict[str, Make] = {
+    "beside a greedy container": Container,
+    "beside a capped container": partial(Container, cpus=0.2),
+    "beside a greedy vm": VirtualMachine,
 }
 LEVELS = ["its own", "shared"]
 # About a tenth of a second on every core of a bare machine.
@@ -84,19 +90,21 @@ def as_map(frame: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def greedy(rounds: int = 7, budget: float | None = 20.0) -> pd.DataFrame:
-    """The same work alone, beside a greedy container, and beside a greedy one that has a cap."""
-    with Container() as worker, Container() as free, Container(cpus=0.2) as capped:
-        arms = {
-            "alone": _beside(worker, None),
-            "beside a greedy container": _beside(worker, free),
-            "beside a capped container": _beside(worker, capped),
-        }
+def greedy(
+    rounds: int = 5, budget: float | None = 15.0, boxes: Mapping[str, Make] = GREEDY
+) -> pd.DataFrame:
+    """The same work in a container, alone and beside each kind of greedy neighbour, in seconds."""
+    with ExitStack() as stack:
+        worker = stack.enter_context(Container())
+        arms = {"alone": _beside(worker, None)}
+        for name, make in boxes.items():
+            if can_run(make):
+                arms[name] = _beside(worker, stack.enter_context(make()))
         frame = results.measure(arms, rounds, budget=budget)
     return frame.assign(seconds=frame.pop(results.PHASE + "inside"))
 
 
-def _beside(worker: Container, neighbour: Container | None) -> Arm:
+def _beside(worker: Box, neighbour: Box | None) -> Arm:
     """An arm that has the work timed by the worker's clock while the neighbour is greedy."""
 
     def arm() -> dict[str, float]:
