@@ -86,6 +86,12 @@ def test_the_command_prints_the_ledger_as_data(monkeypatch, tmp_path) -> None:
     assert all(list(row) == FIELDS for row in said)
 
 
+def test_the_command_says_each_claim_in_words_with_its_experiment() -> None:
+    said = CliRunner().invoke(main, ["claims"], env={"COLUMNS": "300"}).output
+    assert claims.claim("docker_needs_other_tools").sentence in said
+    assert "12 first_page" in said
+
+
 def test_the_view_shows_every_claim_by_topic_with_its_experiment() -> None:
     said = overview.claims_ledger().text
     head, *rows = said.splitlines()[2:]
@@ -157,7 +163,7 @@ def test_a_must_decides_before_any_weight(ledger) -> None:
 def test_what_would_change_the_choice_does_change_it(ledger) -> None:
     ledger(container_is_light=Verdict.SUPPORTED, vm_wall_is_stronger=Verdict.SUPPORTED)
     choice = decision.choose("mine", {"costs little memory": 1})
-    assert "“costs little memory” weighs 0: either" in choice.tipping
+    assert "“costs little memory” weighs 0, not 1: either" in choice.tipping
     assert replace(choice, weights={"costs little memory": 0}).box == "either"
     assert not any(change.endswith(": container") for change in choice.tipping)
 

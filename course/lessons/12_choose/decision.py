@@ -62,13 +62,17 @@ class Choice:
 
     @property
     def tipping(self) -> list[str]:
-        """The changes of one weight, or of the must, that would lead to another box."""
-        changed = [(f"no must “{self.must}”", replace(self, must=""))] if self.must else []
+        """What would lead to another box: to drop the must, or to change one weight so far."""
+        said = []
+        if self.must and (box := replace(self, must="").box) != self.box:
+            said.append(f"no must “{self.must}”: {box}")
         for name in self.evidence:
-            for weight in range(MOST + 1):
-                other = replace(self, weights={**self.weights, name: weight})
-                changed.append((f"“{name}” weighs {weight}", other))
-        return [f"{what}: {other.box}" for what, other in changed if other.box != self.box]
+            now, boxes = self.weights.get(name, 0), {}
+            for weight in sorted(range(MOST + 1), key=lambda other: abs(other - now)):
+                box = replace(self, weights={**self.weights, name: weight}).box
+                boxes.setdefault(box, f"“{name}” weighs {weight}, not {now:g}: {box}")
+            said += [change for box, change in boxes.items() if box != self.box]
+        return said
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return self.page._repr_mimebundle_()
