@@ -43,6 +43,8 @@ class Commands(click.Group):
 @click.version_option(package_name="two-boxes")
 def main() -> None:
     """Two Boxes: container or virtual machine? A course that answers by experiment."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # in locale C a letter is lost, and not the table
 
 
 for group in (authors.quiz, authors.labs, authors.notebooks):

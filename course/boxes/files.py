@@ -23,13 +23,19 @@ def copy(source: Path, target: Path) -> None:
     try:
         run = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
         if "No space left" in run.stderr:
-            raise DiskFull(f"room for {disk(source)} bytes", run.stderr.splitlines()[0])
+            raise disk_full(f"room for {disk(source)} bytes", run.stderr.splitlines()[0])
         if run.returncode:
             raise BoxError(f"a copy of {source}", run.stderr.strip())
         reaper.delete(target)
         unfinished.rename(target)
     finally:
         reaper.delete(unfinished)
+
+
+def disk_full(expected: str, found: str) -> DiskFull:
+    """The error for a box that has no room for its files."""
+    mend = "free some room, or set COURSE_RUN_DIR to a folder on another disk"
+    return DiskFull(expected, found, mend)
 
 
 def disk(folder: Path) -> int:

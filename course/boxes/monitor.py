@@ -19,7 +19,8 @@ from typing import IO, Any
 
 from qemu.qmp import ExecuteError, Message, QMPClient, QMPError
 
-from course.errors import BoxError, CourseError, DiskFull, NeverAnswered, NotRunning
+from course.boxes import files
+from course.errors import BoxError, CourseError, NeverAnswered, NotRunning
 
 PATIENCE = 60.0  # seconds; a QEMU that leaves a command unanswered for so long hangs
 
@@ -113,7 +114,7 @@ class Monitor:
 
 def _failure(expected: str, words: str) -> CourseError:
     if "No space left" in words:
-        return DiskFull(expected, words, "free some room")
+        return files.disk_full(expected, words)
     return BoxError(expected, words)
 
 

@@ -120,7 +120,7 @@ class Process(Box):
 
     def _popen(self, command: str, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [f"{self._root}/bin/sh", "-c", command],
+            [f"{self._root}/bin/sh", "-c", command.encode()],  # whatever the locale is
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

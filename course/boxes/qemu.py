@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import socket
 import subprocess
@@ -11,10 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from course import host, programs, reaper
-from course.errors import NeverAnswered, StartFailed
+from course.errors import FolderClosed, NeverAnswered, StartFailed
 
 POLL = 0.001  # seconds between two looks for a socket that QEMU is about to make
 PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone
+LONGEST = 107  # bytes in the path of a socket
 CONSOLE_LINES = 12  # how many of its last lines an error quotes
 
 
@@ -23,6 +25,7 @@ class Qemu:
 
     def __init__(self, folder: Path, argv: list[str]) -> None:
         self.folder, self.argv = folder, argv
+        _require_short(folder)
         programs.require(argv[0])
         if _emulates(argv):
             host.note_emulation()  # here, where every QEMU begins, so that every result says so
@@ -99,6 +102,15 @@ def _emulates(argv: list[str]) -> bool:
     """Whether its guest's processor is a program: QEMU's own choice when it is told nothing."""
     told = [value for flag, value in pairwise(argv) if flag == "-accel"]
     return not any(value.startswith("kvm") for value in told)
+
+
+def _require_short(folder: Path) -> None:
+    """Raise FolderClosed where the path of a socket in it would be too long. Source: unix(7)."""
+    length = len(os.fsencode(folder))
+    if length + len("/commands") > LONGEST:
+        found = f"{folder}, of {length} bytes"
+        mend = "set COURSE_RUN_DIR to a folder with a shorter path"
+        raise FolderClosed("a folder whose path leaves room for a socket's name", found, mend)
 
 
 def _text(path: Path) -> str:

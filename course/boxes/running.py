@@ -12,7 +12,7 @@ from socket import socket
 from typing import Any
 
 from course import reaper
-from course.boxes import overlays, saved, wake
+from course.boxes import files, overlays, saved, wake
 from course.boxes.agent import Agent
 from course.boxes.command_line import NODE, PORTS, command_line, memory_file, own_memory
 from course.boxes.monitor import Monitor
@@ -20,6 +20,7 @@ from course.boxes.plan import Plan
 from course.boxes.qemu import Qemu
 from course.errors import BoxError
 
+FULL = 2**20  # bytes: a disk with less room than this is full
 STATES = "states.qcow2"  # where a machine without a disk of its own keeps its snapshots
 
 
@@ -115,7 +116,13 @@ class Running:
         self._prepare_for_sleep()
         nodes = self._nodes()
         self.monitor.work("snapshot-delete", tag=name, devices=nodes)
-        self.monitor.work("snapshot-save", tag=name, vmstate=nodes[0], devices=nodes)
+        try:
+            self.monitor.work("snapshot-save", tag=name, vmstate=nodes[0], devices=nodes)
+        except BoxError as error:
+            # QEMU calls a disk without room an input/output error here.
+            if shutil.disk_usage(self.folder).free < FULL:
+                raise files.disk_full("room for a snapshot", error.found) from error
+            raise
 
     def return_to(self, name: str) -> None:
         """Put the machine's state and its disk back to those of a name."""

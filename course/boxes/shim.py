@@ -146,10 +146,11 @@ class Shim:
 
         A spawn, not a fork: a fork would have us copy, page by page, what we touch next.
         """
-        argv = ["sh", "-c", command]
+        script = command.encode()  # whatever the locale is
+        argv = ["sh", "-c", script]
         actions = [(os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
         if self.caps:
-            argv = ["sh", "-c", JOIN_AND_EXEC, command]
+            argv = ["sh", "-c", JOIN_AND_EXEC, script]
             caps = (*self.caps, 0, 0)  # 0 is /dev/null, for version 2 has one file and not three
             actions += [(os.POSIX_SPAWN_DUP2, caps[n], number) for n, number in enumerate(JOINED)]
         defaults = [signal.SIGPIPE, signal.SIGXFSZ]  # Python ignores these
