@@ -8,6 +8,10 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +21,7 @@ import pytest
 from test_inside_a_container_lab import defined
 
 from course import claims, images, processes
+from course.boxes import cgroups
 from course.boxes.container import Container
 from course.claims import Verdict
 from course.errors import CommandTimeout, LessonError
@@ -154,8 +159,44 @@ def test_what_hangs_is_ended_with_all_that_it_started(
 ) -> None:
     with pytest.raises(CommandTimeout):
         part("workshop").run("sleep 31536009 & wait", hand["own_processes"], timeout=1)
-    running = [Path(f"/proc/{pid}/cmdline") for pid in processes.everyone()]
-    assert not [path for path in running if path.exists() and b"31536009" in path.read_bytes()]
+    assert not _sleeping("31536009")
+
+
+RUNS_UNTIL_KILLED = """
+from importlib import import_module
+import_module("course.lessons.08_inside_a_container.workshop").run("sleep 31536010")
+"""
+
+
+@pytest.mark.fault
+def test_a_killed_python_leaves_no_room_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_RUN_DIR", str(tmp_path / "run"))
+    with subprocess.Popen([sys.executable, "-c", RUNS_UNTIL_KILLED]) as python:
+        name = f"two-boxes-{python.pid}-*"
+        until(lambda: _sleeping("31536010"))
+        assert [*cgroups.ROOT.glob(f"*/{name}"), *cgroups.ROOT.glob(name)] or os.geteuid()
+        python.kill()
+    until(lambda: not _sleeping("31536010") and not list((tmp_path / "run").iterdir()))
+    assert not [*cgroups.ROOT.glob(f"*/{name}"), *cgroups.ROOT.glob(name)]
+
+
+def until(condition: Callable[[], object], patience: float = 20.0) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _sleeping(seconds: str) -> list[int]:
+    """The processes that sleep so long, by the host's numbers."""
+    wanted, found = b"sleep\0" + seconds.encode() + b"\0", []
+    for pid in processes.everyone():
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
+                found.append(pid)
+    return found
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -233,7 +274,12 @@ def test_the_phases_of_a_start_come_one_after_the_other(steps: list, nothing_lef
     docker = frame[frame["arm"] == "docker, a network"].iloc[0]
     ends = [docker[f"phase {name}"] for name in ("created", "shim runs", "walls begun")]
     assert sorted(ends) == ends
-    assert "phase few_powers" in frame
+    gathered = part("experiments").gathered(frame)
+    assert {"phase Python", "phase walls"} <= set(gathered)
+    assert "phase few_powers" not in gathered
+    walls = part("experiments").each_wall(frame)
+    assert walls["arm"].tolist() == [step.__name__ for step in steps]
+    assert (walls["seconds"] > 0).all()
 
 
 def test_the_recorded_results_judge_every_claim() -> None:

@@ -21,13 +21,14 @@ from course.boxes.container import Container
 from course.boxes.sandbox import Sandbox
 from course.engine import engine
 from course.experiments import BASELINE, BOXES, CLOCK, can_run, docker_run, first_answer
+from course.results import PHASE
 from course.trials import Arm
 
 workshop = import_module("course.lessons.08_inside_a_container.workshop")
 
 HAND = "by hand, a new Python"
 MARKED = "sleep 31536008"  # a process that no machine has by chance
-SHARE, SPIN = 0.25, 2  # of one processor; seconds
+SHARE, SPIN = 0.25, 1  # of one processor; seconds
 BUSY = f"timeout {SPIN} sh -c 'while :; do :; done'"
 
 
@@ -47,6 +48,22 @@ def parts(*steps: Callable, rounds: int = 10, budget: float | None = None) -> pd
         arms["docker, no network"] = partial(_docker_start, "none")
     timed = partial(partial, _timed_steps)
     return _measured(arms, timed, steps, rounds, budget, timed=True)
+
+
+def gathered(parts: pd.DataFrame) -> pd.DataFrame:
+    """The table of ``parts``, the steps made by hand as one phase, "walls"."""
+    steps = _steps(parts)
+    return parts.assign(**{f"{PHASE}walls": parts[steps].max(axis=1)}).drop(columns=steps)
+
+
+def each_wall(parts: pd.DataFrame) -> pd.DataFrame:
+    """How long each step by hand took: columns arm (the step), round, seconds."""
+    own, steps = parts[parts["arm"] == HAND].set_index("round"), _steps(parts)
+    took = own[[f"{PHASE}Python", *steps]].diff(axis="columns")[steps]
+    took.columns = [name.removeprefix(PHASE) for name in steps]
+    rows = took.reset_index().melt("round", var_name="arm", value_name="seconds")
+    rows.attrs = parts.attrs
+    return rows
 
 
 def listed(rounds: int = 3) -> pd.DataFrame:
@@ -89,6 +106,12 @@ def _measured(
         return results.measure(arms, rounds, budget=budget)
     finally:
         reaper.remove(state)
+
+
+def _steps(parts: pd.DataFrame) -> list[str]:
+    """The columns of the steps made by hand."""
+    phases = parts.loc[parts["arm"] == HAND].filter(like=PHASE).dropna(axis="columns", how="all")
+    return [name for name in phases if name != f"{PHASE}Python"]
 
 
 def _used(make: Callable[[], Box]) -> float:

@@ -30,6 +30,7 @@ MEBIBYTE = 2**20
 CAPS = {"memory": 32 * MEBIBYTE, "cpus": 0.2, "pids": 10}  # what the container is to be held to
 ROOM = {"memory": 512 * MEBIBYTE, "cpus": float(os.cpu_count() or 1), "pids": 200}
 DEADLINE = 15.0  # seconds
+PIPES = {"stdin": subprocess.DEVNULL} | dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
 CONTROLLERS = ("memory", "cpu", "pids")
 NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
 # Its mounts are shared between the room and whatever is made in it, as those of a host that
@@ -125,13 +126,8 @@ def wish(command: str, place: Path, groups: list[Path]) -> dict[str, Any]:
 
 def can_cap() -> bool:
     """Whether this user may make control groups here."""
-    name = f"two-boxes-{reaper.session()}-try"
-    try:
-        cgroups.make(name, **ROOM)
-    except ResourceError:
-        return False
-    cgroups.remove(name)
-    return True
+    with _group("try") as folders:
+        return bool(folders)
 
 
 @contextmanager
@@ -140,52 +136,50 @@ def _started(
 ) -> Iterator[tuple[subprocess.Popen[str], list[Path]]]:
     """The program on its way in its room; at the end nothing of either is left."""
     source = assembly.program(steps)
-    state, name = reaper.state("by-hand"), f"two-boxes-{reaper.session()}-hand-{next(_numbers)}"
-    try:
+    with _state("by-hand") as state, _group("room") as outer, _group("container") as inner:
         (state / "place").mkdir()
         (state / "container.py").write_text(source)
-        outer, inner = (_group(state, f"{name}-{part}") for part in ("room", "container"))
         words = json.dumps(wish(command, state / "place", inner))
         argv = [*_room(), sys.executable, "-I", "-S", str(state / "container.py"), words]
         own = {"AFTER": after, "MARK": MARK, "JOIN": " ".join(map(str, outer))}
-        pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-        options = {
-            "stdin": subprocess.DEVNULL,
-            "env": os.environ | own,
-            "text": True,
-            "errors": "replace",
-        }
-        with reaper.spawn(state, argv, **pipes, **options) as process:
+        options = {"env": os.environ | own, "text": True, "errors": "replace"}
+        with reaper.spawn(state, argv, **PIPES, **options) as process:
             try:
                 yield process, inner
             finally:
                 reaper.kill(state)
-    finally:
-        for part in ("room", "container"):
-            cgroups.remove(f"{name}-{part}")
-        reaper.remove(state)
 
 
 def _room() -> list[str]:
     root = os.geteuid() == 0
     user = [] if root else ["--user", "--map-root-user"]
     read_only = "mount -o remount,bind,ro / &&" if root else ""
-    return [
-        "unshare",
-        *user,
-        *NAMESPACES,
-        "sh",
-        "-c",
-        FURNISH.format(read_only=read_only, name=NAME),
-        "sh",
-    ]
+    furnish = FURNISH.format(read_only=read_only, name=NAME)
+    return ["unshare", *user, *NAMESPACES, "sh", "-c", furnish, "sh"]
 
 
-def _group(state: Path, name: str) -> list[Path]:
-    """A control group with wide caps, for the room, or to be narrowed; none if refused."""
-    part = state / name
-    part.mkdir()
-    reaper.on_death(part, [sys.executable, "-P", "-m", "course.boxes.cgroups", name])
+@contextmanager
+def _state(name: str) -> Iterator[Path]:
+    state = reaper.state(name)
+    try:
+        yield state
+    finally:
+        reaper.remove(state)
+
+
+@contextmanager
+def _group(part: str) -> Iterator[list[Path]]:
+    """A control group with wide caps, for the room, or to be narrowed; no folder if refused."""
+    name = f"two-boxes-{reaper.session()}-{next(_numbers)}-{part}"
+    with _state("group") as state:
+        reaper.on_death(state, [sys.executable, "-P", "-m", "course.boxes.cgroups", name])
+        try:
+            yield _wide(name)
+        finally:
+            cgroups.remove(name)
+
+
+def _wide(name: str) -> list[Path]:
     try:
         folders = cgroups.make(name, **ROOM)
     except ResourceError:
