@@ -229,6 +229,7 @@ def test_a_report_shows_its_evidence_with_units_and_source() -> None:
     assert "250 ms [200 ms, 300 ms]" in page.text
     assert "&lt;this&gt;" in page.html
     assert page.text.endswith("If it grows.")
+    assert reports.Evidence("Nobody has looked.", None).words == "not measured"
 
 
 def test_a_claim_of_the_ledger_is_evidence() -> None:

@@ -18,18 +18,20 @@ BOXES = ("container", "virtual machine", "container in a virtual machine")
 class Evidence:
     """A sentence, and the estimate that it rests on.
 
-    ``column``: what was measured, "seconds" or "memory", for its unit; empty for a ratio or a
-    count. ``source``: where it comes from.
+    None where nobody has measured it. ``column``: what was measured, "seconds" or "memory", for
+    its unit; empty for a ratio or a count. ``source``: where it comes from.
     """
 
     sentence: str
-    estimate: Estimate
+    estimate: Estimate | None
     column: str = ""
     source: str = "measured in this notebook"
 
     @property
     def words(self) -> str:
         """The estimate with its interval, in its unit."""
+        if self.estimate is None:
+            return "not measured"
         show = OF_COLUMN.get(self.column, number)
         value, low, high = map(show, (self.estimate.value, self.estimate.low, self.estimate.high))
         return f"{value} [{low}, {high}]"
