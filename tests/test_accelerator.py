@@ -36,6 +36,7 @@ def test_kvm_counts_when_a_real_kernel_boots_on_it(
     assert accelerator.best() == "kvm"
 
 
+@pytest.mark.fault("/dev/kvm absent, closed, or broken")
 def test_kvm_does_not_count_when_its_kernel_hangs(
     good_guest: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +48,7 @@ def test_kvm_does_not_count_when_its_kernel_hangs(
     assert "did not in time" in accelerator.verdict().why
 
 
+@pytest.mark.fault("/dev/kvm absent, closed, or broken")
 def test_no_kernel_is_tried_where_a_few_instructions_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerator, "_small_guest", lambda: (False, "exit 17"))
     monkeypatch.delattr(plain, "boot")
@@ -77,6 +79,7 @@ def test_a_damaged_memory_is_made_anew(
     assert json.loads(memory.read_text())["verdict"]["works"] is True
 
 
+@pytest.mark.fault("/dev/kvm absent, closed, or broken")
 def test_without_the_device_there_is_nothing_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerator, "DEVICE", Path("/nowhere/kvm"))
     assert accelerator.best() == "tcg"
@@ -84,6 +87,7 @@ def test_without_the_device_there_is_nothing_to_try(monkeypatch: pytest.MonkeyPa
         accelerator.require_kvm()
 
 
+@pytest.mark.fault("/dev/kvm absent, closed, or broken")
 def test_a_device_that_this_user_may_not_open_comes_with_what_mends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -94,6 +98,7 @@ def test_a_device_that_this_user_may_not_open_comes_with_what_mends_it(
     assert not (paths.cache_dir() / "accelerator.json").exists()
 
 
+@pytest.mark.fault("/dev/kvm absent, closed, or broken")
 def test_a_guest_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     run = subprocess.run
 

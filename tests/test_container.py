@@ -57,6 +57,7 @@ def test_with_a_network_there_is_a_way_out() -> None:
         assert box.exec("ip route | grep default").exit_code == 0
 
 
+@pytest.mark.fault("memory short: a command beyond its cap")
 def test_a_memory_cap_kills_what_wants_more() -> None:
     grow = "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ${#x}"
     with Container(memory="16M") as box:
@@ -164,6 +165,7 @@ def test_where_a_command_cannot_be_killed_from_inside_everything_inside_is() -> 
         ({"volumes": {"/": {"bind": "/proc"}}}, CourseError, "proc"),
     ],
 )
+@pytest.mark.fault("what the engine refuses: image, memory, processors, mount")
 def test_what_the_engine_refuses_is_one_clear_error(
     options: dict[str, object], error: type[CourseError], words: str
 ) -> None:
@@ -182,6 +184,7 @@ def test_an_image_without_a_shell_is_one_clear_error() -> None:
         api.remove_image(tag)
 
 
+@pytest.mark.fault("a name or a port that is taken")
 def test_a_name_and_a_port_that_are_taken_stay_with_their_owner() -> None:
     with Container(name="two-boxes-test-taken") as owner:
         with pytest.raises(NameTaken, match="two-boxes-test-taken"):
@@ -193,6 +196,7 @@ def test_a_name_and_a_port_that_are_taken_stay_with_their_owner() -> None:
             Container(network=True, ports={"80/tcp": port}).start()
 
 
+@pytest.mark.fault("a container removed by somebody else")
 def test_a_container_that_somebody_removed_does_not_run() -> None:
     with Container() as box:
         box.docker.remove(force=True)
@@ -201,6 +205,7 @@ def test_a_container_that_somebody_removed_does_not_run() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.002, 0.01, 0.03, 0.06, 0.1, 0.2])
+@pytest.mark.fault("interrupt (■) at a moment of the start of a container")
 def test_an_interrupt_at_any_moment_of_a_start_leaves_nothing(seconds: float) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -217,6 +222,7 @@ def test_an_interrupt_at_any_moment_of_a_start_leaves_nothing(seconds: float) ->
     box.stop()
 
 
+@pytest.mark.fault("interrupt (■) in a command")
 def test_an_interrupt_kills_the_command(box: Container) -> None:
     main = threading.main_thread().ident
     threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
@@ -268,7 +274,7 @@ def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
         yield relay
 
 
-@pytest.mark.fault
+@pytest.mark.fault("the engine gone in the middle of a command")
 def test_an_engine_that_dies_in_the_middle_is_one_clear_error(mortal: Engine) -> None:
     box = Container().start()
     name = box.docker.name

@@ -99,6 +99,7 @@ def test_one_client_serves_the_process(tmp_path: Path, monkeypatch: pytest.Monke
         assert engine() is engine()
 
 
+@pytest.mark.fault("the engine gone in the middle of a command")
 def test_an_engine_that_went_away_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,12 +111,14 @@ def test_an_engine_that_went_away_is_noticed(
         engine()
 
 
+@pytest.mark.fault("an engine that is too old (a fake)")
 def test_an_old_engine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/a.sock")
     with answering(tmp_path / "a.sock", "1.40"), pytest.raises(EngineTooOld, match=r"API 1\.40"):
         engine()
 
 
+@pytest.mark.fault("a user who is not in the group docker")
 def test_a_socket_that_is_not_ours_says_which_group_to_join(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -109,9 +109,9 @@ except Exception as error:
 """
 
 
-@pytest.mark.fault
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a small disk")
 @pytest.mark.parametrize("size", ["1m", "5m"])  # too small for the archive; for the disk alone
+@pytest.mark.fault("disk full in an image build")
 def test_a_full_disk_leaves_nothing_half_made(size: str, tmp_path: Path) -> None:
     small = 'mount -t tmpfs -o "size=$0" disk "$1" && "$2" -c "$3" "$1" && find "$1" -name "*-un*"'
     inside = ["sh", "-c", small, size, tmp_path, sys.executable, BUILD]
@@ -121,10 +121,10 @@ def test_a_full_disk_leaves_nothing_half_made(size: str, tmp_path: Path) -> None
     assert done.stdout == "DiskFull\n", done.stderr
 
 
-@pytest.mark.fault
 @pytest.mark.parametrize(
     "moment", ["tiny/*", "tiny-disk/*/files", "tiny-disk/*/commands", "tiny-disk/*/disk.qcow2"]
 )
+@pytest.mark.fault("image build killed (-9)")
 def test_a_killed_build_leaves_nothing_that_could_be_used(moment: str, cache: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", BUILD, cache]) as builder:
         while builder.poll() is None and not list((cache / "images").glob(moment)):
@@ -192,6 +192,7 @@ class FullEngine:
         raise APIError("500 Server Error", explanation="write: no space left on device")
 
 
+@pytest.mark.fault("disk full in the engine")
 def test_an_engine_without_room_is_a_full_disk(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

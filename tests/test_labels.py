@@ -61,7 +61,7 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproce
 
 
 @pytest.mark.docker
-@pytest.mark.fault
+@pytest.mark.fault("session killed (-9) with one of each of the engine's things")
 def test_a_killed_session_leaves_nothing_in_the_engine(worker: subprocess.Popen[str]) -> None:
     session = worker.stdout.readline().strip()
     assert len(left(session)) == 4

@@ -147,6 +147,7 @@ def test_a_long_command_arrives_whole(box: VirtualMachine) -> None:
     assert box.exec(f"echo {words}").stdout == f"{words}\n"
 
 
+@pytest.mark.fault("interrupt (■) in a command")
 def test_an_interrupt_leaves_the_vm_usable(box: VirtualMachine) -> None:
     threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
@@ -162,6 +163,7 @@ def test_a_timeout_spares_what_earlier_commands_left_running(box: VirtualMachine
     assert "sleep 654" in box.exec("ps | grep -v grep").stdout
 
 
+@pytest.mark.fault("memory short: a command beyond its cap")
 def test_a_guest_out_of_memory_ends_the_command_and_not_the_vm(box: VirtualMachine) -> None:
     eat = "x=x; while :; do x=$x$x; done"
     assert box.exec(eat, timeout=120).exit_code != 0
@@ -270,6 +272,7 @@ def test_a_clone_has_no_disk_of_its_own_yet(box: VirtualMachine) -> None:
 # What goes wrong, and what is said then.
 
 
+@pytest.mark.fault("guest kernel panic")
 def test_a_kernel_that_panics_is_seen_at_once() -> None:
     options = "console=ttyS0 panic=-1 rdinit=/missing init=/missing root=/dev/missing"
     began = time.monotonic()
@@ -278,23 +281,27 @@ def test_a_kernel_that_panics_is_seen_at_once() -> None:
     assert time.monotonic() - began < 100
 
 
+@pytest.mark.fault("guest kernel panic")
 def test_a_panic_in_a_running_guest_ends_the_command(box: VirtualMachine) -> None:
     with pytest.raises(NotRunning, match="Kernel panic"):
         box.exec("echo c > /proc/sysrq-trigger")
     assert not box.running
 
 
+@pytest.mark.fault("memory short: less than a guest needs")
 def test_a_guest_with_too_little_memory_says_so() -> None:
     with pytest.raises((StartFailed, NeverAnswered)):
         VirtualMachine(memory="24M", resume=False, deadline=30).start()
 
 
+@pytest.mark.fault("a VM that never answers")
 def test_a_guest_that_never_answers_is_given_up_with_its_last_words() -> None:
     silent = Hardware(kernel_options="console=ttyS0 panic=-1 rdinit=/bin/cat")
     with pytest.raises(NeverAnswered, match=r"last lines:\n\[ +\d"):
         VirtualMachine(resume=False, hardware=silent, deadline=8).start()
 
 
+@pytest.mark.fault("memory short: less free than asked for")
 def test_more_memory_than_is_free_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "available_memory", lambda: 64 * 2**20)
     with pytest.raises(NotEnoughMemory, match="64 MiB free"):
@@ -307,6 +314,7 @@ def test_a_processor_cannot_be_halved() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"this is a letter", b"QFI\xfb damaged" + bytes(1000)])
+@pytest.mark.fault("a disk image that is missing or damaged")
 def test_a_file_that_is_no_disk_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "disk").write_bytes(content)
     with pytest.raises(ImageDamaged, match="disk image"):
@@ -331,6 +339,7 @@ def test_a_qemu_that_is_missing_comes_with_what_installs_it(
         VirtualMachine(architecture="aarch64").start()
 
 
+@pytest.mark.fault("/dev/kvm absent, closed, or broken")
 def test_kvm_that_does_not_work_is_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -339,6 +348,7 @@ def test_kvm_that_does_not_work_is_refused_before_anything_starts(
         VirtualMachine(accelerator="kvm").start()
 
 
+@pytest.mark.fault("QEMU killed (-9)")
 def test_a_qemu_that_is_killed_is_noticed_and_cleared_away(box: VirtualMachine) -> None:
     os.kill(box._vm.qemu.pid, signal.SIGKILL)
     with pytest.raises(NotRunning):
@@ -348,6 +358,7 @@ def test_a_qemu_that_is_killed_is_noticed_and_cleared_away(box: VirtualMachine) 
         assert box.exec("echo again").stdout == "again\n"
 
 
+@pytest.mark.fault("interrupt (■) at a moment of the start of a VM")
 def test_an_interrupted_start_leaves_nothing() -> None:
     threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):

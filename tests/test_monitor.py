@@ -87,6 +87,7 @@ def test_a_job_that_fails_says_why(monitor: Monitor, tmp_path: Path) -> None:
         monitor.work("blockdev-create", options=disk)
 
 
+@pytest.mark.fault("disk full in a snapshot")
 def test_a_disk_without_room_is_told_from_other_failures(monitor: Monitor) -> None:
     full = {"driver": "host_device", "filename": "/dev/full"}
     monitor.execute("blockdev-add", driver="raw", node_name="full", file=full)
@@ -95,6 +96,7 @@ def test_a_disk_without_room_is_told_from_other_failures(monitor: Monitor) -> No
         monitor.work("blockdev-create", options=form)
 
 
+@pytest.mark.fault("QEMU killed (-9)")
 def test_a_qemu_that_is_killed_is_noticed_at_once(qemu: Qemu, monitor: Monitor) -> None:
     threading.Timer(0.2, reaper.kill, [qemu.folder]).start()
     began = time.monotonic()

@@ -158,7 +158,7 @@ def test_replicas_that_nobody_visits_and_a_kill_that_is_seen(lab: Lab) -> None:
     assert "fewer than 200" in lab.check("killed").observed
 
 
-@pytest.mark.fault
+@pytest.mark.fault("a volume that is full")
 def test_a_full_volume_is_seen_and_so_is_one_that_never_filled(lab: Lab) -> None:
     lab.solve("database")
     fill, mend = labs.solution_of(LESSON, "full-volume").split("\n\nfor _ in", 1)
@@ -204,7 +204,7 @@ def test_the_same_site_stands_in_the_compose_file() -> None:
         assert f"{services[name]['image']}:latest" == package_image(image)
 
 
-@pytest.mark.fault
+@pytest.mark.fault("a name or a port that is taken")
 def test_a_port_that_is_taken_is_named_by_the_engine(lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -218,7 +218,7 @@ def test_a_port_that_is_taken_is_named_by_the_engine(lab: Lab) -> None:
             )
 
 
-@pytest.mark.fault
+@pytest.mark.fault("a network's addresses that are taken")
 def test_a_network_whose_addresses_are_taken_is_refused(lab: Lab) -> None:
     taken = engine().networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
     settings = IPAMConfig(pool_configs=[IPAMPool(subnet=taken)])

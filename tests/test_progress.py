@@ -39,6 +39,7 @@ def test_every_attempt_is_kept_and_the_latest_is_found(path: Path) -> None:
     assert kept.succeeded("a", "answered", "right") == {"why"}
 
 
+@pytest.mark.fault("the clock set back by a year")
 def test_a_clock_set_back_changes_neither_order_nor_time_spent(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_clock_set_back_changes_neither_order_nor_time_spent(
     assert kept.seconds("x") == 8 * 60
 
 
+@pytest.mark.fault("three notebooks write progress at once")
 def test_two_kernels_write_at_once_and_nothing_is_lost(path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from course.progress import Progress\n"
@@ -78,6 +80,7 @@ def test_two_kernels_write_at_once_and_nothing_is_lost(path: Path) -> None:
         assert [event.item for event in kept.events(name)] == [str(count) for count in range(100)]
 
 
+@pytest.mark.fault("a writer of progress killed (-9)")
 def test_a_writer_killed_in_the_middle_loses_nothing_that_was_recorded(path: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from course.progress import Progress\n"
@@ -92,6 +95,7 @@ def test_a_writer_killed_in_the_middle_loses_nothing_that_was_recorded(path: Pat
 @pytest.mark.parametrize(
     "damage", [b"not a database at all", b"", b"SQLite format 3\0" + b"\1" * 999]
 )
+@pytest.mark.fault("a damaged record of progress")
 def test_a_damaged_file_is_put_aside_and_it_is_said(path: Path, damage: bytes) -> None:
     path.write_bytes(damage)
     kept = Progress(path)
@@ -103,6 +107,7 @@ def test_a_damaged_file_is_put_aside_and_it_is_said(path: Path, damage: bytes) -
         assert str(aside) in kept.notices[0]
 
 
+@pytest.mark.fault("a damaged record of progress")
 def test_pages_damaged_in_the_middle_are_noticed(path: Path) -> None:
     kept = Progress(path)
     for count in range(300):
@@ -114,6 +119,7 @@ def test_pages_damaged_in_the_middle_are_noticed(path: Path) -> None:
     assert "damaged" in Progress(path).notices[0]
 
 
+@pytest.mark.fault("a home that cannot be written to")
 def test_a_home_that_cannot_be_written_keeps_progress_in_memory_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +133,7 @@ def test_a_home_that_cannot_be_written_keeps_progress_in_memory_and_says_so(
     assert kept.events() == []
 
 
+@pytest.mark.fault("disk full in the record of progress")
 def test_a_disk_that_fails_in_the_middle_loses_nothing(path: Path) -> None:
     kept = Progress(path)
     kept.record("a", "answered", "one")

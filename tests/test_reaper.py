@@ -64,6 +64,7 @@ def program_ends(how: str, note: Path) -> tuple[int, int]:
         "",
     ],
 )
+@pytest.mark.fault("session ended in each way: killed, terminated, interrupted, gone")
 def test_nothing_is_left_however_the_process_ends(run: Path, tmp_path: Path, how: str) -> None:
     program, guard = program_ends(how, tmp_path / "note")
     assert becomes_true(lambda: not runs(program))
@@ -95,6 +96,7 @@ def test_a_forked_child_neither_ends_its_parents_session_nor_prolongs_it(
             os.killpg(python.pid, signal.SIGKILL)
 
 
+@pytest.mark.fault("session and its guard killed (-9)")
 def test_what_a_killed_guard_left_is_swept_by_the_next_session(run: Path, tmp_path: Path) -> None:
     how = "os.kill(guard.pid, 9); os.kill(os.getpid(), 9)"
     program, guard = program_ends(how, tmp_path / "note")
@@ -105,6 +107,7 @@ def test_what_a_killed_guard_left_is_swept_by_the_next_session(run: Path, tmp_pa
     assert becomes_true(lambda: list(run.iterdir()) == [state.parent])
 
 
+@pytest.mark.fault("session and its guard killed (-9)")
 def test_a_killed_guard_is_replaced(run: Path) -> None:
     first = reaper._guards[reaper.folder()]
     first.kill()
@@ -180,6 +183,7 @@ def test_a_folder_that_its_owner_may_not_enter_is_deleted_all_the_same(run: Path
     reaper.remove(state)  # once more is fine
 
 
+@pytest.mark.fault("a run folder that is another user's")
 def test_a_folder_that_another_user_laid_out_is_not_used(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

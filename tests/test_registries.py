@@ -174,7 +174,7 @@ def test_a_digest_that_does_not_exist_cannot_be_pulled(lab: Lab) -> None:
         engine().images.pull(f"127.0.0.1:{lab.names['port']}/shop@sha256:{'0' * 64}")
 
 
-@pytest.mark.fault
+@pytest.mark.fault("registry killed (-9) in mid-push")
 def test_a_push_to_a_registry_that_dies_leaves_no_tag(lab: Lab) -> None:
     lab.solve("run-it")
     server, name = lab.names["registry"], f"127.0.0.1:{lab.names['port']}/shop:noise"
@@ -193,7 +193,7 @@ def test_a_push_to_a_registry_that_dies_leaves_no_tag(lab: Lab) -> None:
     assert "noise" in registry.tags(lab.names["port"])
 
 
-@pytest.mark.fault
+@pytest.mark.fault("a push to a port where nobody listens")
 def test_a_push_to_nobody_fails_with_the_words_of_the_engine(lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         name = f"127.0.0.1:{free.getsockname()[1]}/shop:1.0"

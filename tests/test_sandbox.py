@@ -116,6 +116,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="caps on this machine are
 
 
 @as_root
+@pytest.mark.fault("memory short: a command beyond its cap")
 def test_a_memory_cap_kills_what_wants_more() -> None:
     grow = "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ${#x}"
     with Sandbox(memory="16M") as box:
@@ -167,6 +168,7 @@ def test_a_kernel_that_refuses_is_one_clear_error() -> None:
     assert "No space left" in run.stderr  # what the kernel says when a limit is reached
 
 
+@pytest.mark.fault("a sandbox's first process killed (-9)")
 def test_a_box_whose_first_process_was_killed_does_not_run() -> None:
     with Sandbox() as box:
         box.exec("sleep 600 > /dev/null 2>&1 &")
@@ -177,6 +179,7 @@ def test_a_box_whose_first_process_was_killed_does_not_run() -> None:
     assert not set(inside) & set(processes.everyone())
 
 
+@pytest.mark.fault("a sandbox's first process killed (-9)")
 def test_boxes_die_with_their_zygote_and_the_next_has_a_new_one() -> None:
     with Sandbox() as box:
         first = zygote._zygotes[os.getpid()].process
@@ -206,6 +209,7 @@ def test_commands_from_many_threads_take_turns(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.002, 0.004, 0.006, 0.01, 0.02])
+@pytest.mark.fault("interrupt (■) at a moment of the start of a sandbox")
 def test_an_interrupt_at_any_moment_leaves_nothing(seconds: float) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -223,6 +227,7 @@ def test_an_interrupt_at_any_moment_leaves_nothing(seconds: float) -> None:
     box.stop()
 
 
+@pytest.mark.fault("interrupt (■) in a command")
 def test_an_interrupt_kills_the_command(box: Sandbox) -> None:
     main = threading.main_thread().ident
     threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
@@ -240,8 +245,8 @@ box.exec("sleep 600")
 """
 
 
-@pytest.mark.fault
 @as_root
+@pytest.mark.fault("session killed (-9) with a sandbox that works")
 def test_a_killed_python_leaves_no_process_no_group_and_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,12 +46,14 @@ def test_other_inputs_make_it_again_and_the_old_one_goes() -> None:
     assert not old.exists()
 
 
+@pytest.mark.fault("interrupt (■) in an image build")
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         store.built("thing", {}, fail)
     assert everything(tmp_path) == []
 
 
+@pytest.mark.fault("image build killed (-9)")
 def test_what_a_killed_build_left_is_never_taken_for_the_real_thing() -> None:
     folder = store.folder_of("thing", {})
     unfinished = folder.with_name(folder.name + store.UNFINISHED)
@@ -100,6 +102,7 @@ def test_the_whole_look_goes_into_folders() -> None:
         store.verify(folder)
 
 
+@pytest.mark.fault("disk full in an image build")
 def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
     def full(folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from course import host, programs, reaper
-from course.errors import FolderClosed, NeverAnswered, StartFailed
+from course.errors import CourseError, FolderClosed, NameTaken, NeverAnswered, StartFailed
 
 POLL = 0.001  # seconds between two looks for a socket that QEMU is about to make
 PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone
@@ -72,8 +72,8 @@ class Qemu:
         reaper.remove(self.folder)
         self._process.wait()
 
-    def failure(self) -> StartFailed:
-        """Why it ended: the guest's panic, else QEMU's last words."""
+    def failure(self) -> CourseError:
+        """Why it ended: the guest's panic, a port that is taken, else QEMU's last words."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
         lines = self.console.splitlines()
@@ -81,6 +81,8 @@ class Qemu:
         if panics:
             return StartFailed("the guest to boot", panics[0], "memory=..., kernel=... or disk=...")
         words = _text(self.folder / "stderr").strip() or "\n".join(lines[-CONSOLE_LINES:])
+        if "set up host forwarding" in words:
+            return NameTaken("a port of this machine that is free", words, "another port, or 0")
         said = f"exit code {self._process.returncode}: {words}"
         return StartFailed("QEMU to run", said, shlex.join(self.argv))
 
