@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ COLOURS = {
     "docker": "#56b4e9",
     "resumed": "#e69f00",
     "vm": "#d55e00",
+    "kvm": "#d55e00",
     "virtual": "#d55e00",
 }
 OTHER = "#cc79a7"
@@ -129,7 +131,12 @@ def logarithmic(axes: Axes, show: Callable[[float], str]) -> None:
 
 def colour(arm: str) -> str:
     """The colour of the kind of box that an arm's name speaks of."""
-    return next((found for word, found in COLOURS.items() if word in arm.lower()), OTHER)
+    words = re.findall(r"\w+", arm.lower())  # whole ones: no processor is a process
+    return next((COLOURS[kind] for kind in COLOURS if _speaks_of(kind, words)), OTHER)
+
+
+def _speaks_of(kind: str, words: list[str]) -> bool:
+    return any(word in (kind, f"{kind}s", f"{kind}es") for word in words)
 
 
 def tint(shade: str, share: float) -> tuple[float, ...]:

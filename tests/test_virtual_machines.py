@@ -9,7 +9,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from course import claims, results
+from course import claims, drawing, results
 from course.boxes.machine import VirtualMachine
 from course.claims import Verdict
 from course.errors import StartFailed
@@ -132,3 +132,10 @@ def test_first_files_that_are_none_end_in_a_panic_that_is_told(tmp_path: Path) -
     (tmp_path / "initrd").write_text("this is a letter")
     with pytest.raises(StartFailed, match="Kernel panic"):
         VirtualMachine(initrd=tmp_path / "initrd").start()
+
+
+def test_a_knobs_colour_is_not_taken_for_a_boxs() -> None:
+    others = {drawing.colour(arm) for arm in ("NVMe disk", "VMware's card", "two processors")}
+    assert others == {drawing.OTHER}
+    assert drawing.colour("KVM, user mode") == drawing.colour("vm booted") != drawing.OTHER
+    assert drawing.colour("8 containers") == drawing.colour("container") != drawing.OTHER

@@ -91,7 +91,7 @@ def resize(larger: VirtualMachine, names: Names) -> Finding:
     return passed(f"2 processors, and {total} MiB by its own count")
 
 
-@task("hand-back", f"`lender` has {LEFT} MiB left, and the host got back {FREED} at least")
+@task("hand-back", f"`lender` has at most {LEFT} MiB left, and the host at least {FREED} back")
 @looks.of_machine("lender")
 def hand_back(lender: VirtualMachine, names: Names) -> Finding:
     if not lender.balloon:
