@@ -6,23 +6,20 @@ A verdict follows from a claim and a table of results, and from nothing else.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from course import experiments, paths, results, stats
 from course.errors import DataError, LessonError, ResultsError
 from course.lessons import lesson, lessons, unknown
+from course.schemas import best_match, validator
 from course.stats import Estimate
 from course.units import OF_COLUMN, number
 
@@ -108,7 +105,7 @@ def claims(slug: str) -> list[Claim]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (ValueError, yaml.YAMLError) as error:
         raise DataError(f"claims in YAML at {path}", " ".join(str(error).split())) from error
-    error = best_match(_validator().iter_errors(entries))
+    error = best_match(validator(SCHEMA).iter_errors(entries))
     if error is not None:
         place = " → ".join(str(part) for part in error.absolute_path) or "the whole"
         raise DataError(f"claims in {path} as the schema has them", f"{place}: {error.message}")
@@ -243,8 +240,3 @@ def _experiment(claim: Claim) -> Callable[[], pd.DataFrame]:
 
 def _all() -> Iterator[Claim]:
     return (found for taken in lessons() for found in claims(taken.slug))
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))

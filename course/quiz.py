@@ -9,14 +9,13 @@ import json
 import math
 import re
 import reprlib
-from functools import cache
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
 
 from course.errors import QuizError
 from course.questions import KINDS, Choice, Question
+from course.schemas import ValidationError, validator
 
 SCHEMA = Path(__file__).parent / "static" / "quiz.schema.json"
 
@@ -56,11 +55,6 @@ def parse(entries: object, path: Path) -> dict[str, Question]:
     return questions
 
 
-@cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
-
-
 def _validate(entries: object, path: Path) -> None:
     # JSON is what the schema speaks of: YAML's dates, infinities and keys that are no texts
     # have no place in it.
@@ -68,7 +62,7 @@ def _validate(entries: object, path: Path) -> None:
         json.dumps(entries, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise QuizError(f"texts and finite numbers in {path}", str(error)) from error
-    error = max(_validator().iter_errors(entries), key=_weight, default=None)
+    error = max(validator(SCHEMA).iter_errors(entries), key=_weight, default=None)
     if error is not None:
         raise _explained(error, entries, path)
 
