@@ -11,12 +11,12 @@ from pathlib import Path
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
-from course.checks import Finding, Names, passed, task
+from course.checks import Finding, Names, failed, passed, task
 
 looks, parts = (
     import_module(f"course.lessons.09_what_they_share.{name}") for name in ("looks", "parts")
 )
-lack = looks.lack
+hints = looks.hints
 
 MEMORY, CPUS, SCRATCH = 48 * 2**20, 0.5, 8 * 1024  # bytes, processors, KiB: the most allowed
 REPLICAS = 3
@@ -65,7 +65,7 @@ def start_again(site: Container, names: Names) -> Finding:
 def replicas(service: VirtualMachine, names: Names) -> Finding:
     found = names["replicas"]
     if not isinstance(found, list | tuple) or len({id(one) for one in found}) != REPLICAS:
-        return lack(f"`replicas` is {found!r:.80}", "no list", count=REPLICAS)
+        return failed(f"`replicas` is {found!r:.80}", *hints("no list", count=REPLICAS))
     boxes = {f"`replicas[{place}]`": one for place, one in enumerate(found)}
     said = f"{REPLICAS} replicas and `service`, each with tokens of its own"
     return looks.judged(
@@ -82,12 +82,12 @@ def capped(capped: Container, names: Names) -> Finding:
     given = capped.docker.attrs["HostConfig"]
     cpus = given["NanoCpus"] / 1e9 or given["CpuQuota"] / (given["CpuPeriod"] or 100_000)
     if not 0 < cpus <= CPUS:
-        return lack(f"it may use {cpus:g} processors (0: all there are)", "processors")
+        return failed(f"it may use {cpus:g} processors (0: all there are)", *hints("processors"))
     if not 0 < given["Memory"] <= MEMORY:
-        return lack(f"it may use {given['Memory']} bytes of memory (0: no cap)", "memory")
+        return failed(f"it may use {given['Memory']} bytes of memory (0: no cap)", *hints("memory"))
     size = int(capped.exec(SCRATCH_SIZE).stdout or 0)
     if not 0 < size <= SCRATCH:
-        return lack(f"at /scratch is a filesystem of {size} KiB (0: none)", "scratch")
+        return failed(f"at /scratch is a filesystem of {size} KiB (0: none)", *hints("scratch"))
     return passed(f"{cpus:g} processors, {given['Memory'] / 2**20:g} MiB, {size} KiB of scratch")
 
 
@@ -98,11 +98,13 @@ def proof(capped: Container, names: Names) -> Finding:
     cap = capped.docker.attrs["HostConfig"]["Memory"]
     kills = int(capped.exec(parts.KILLS).stdout or 0)
     if not isinstance(share, int | float) or not 0.02 < share <= 1.2 * CPUS:
-        return lack(f"`share` is {share!r:.60}", "share")
+        return failed(f"`share` is {share!r:.60}", *hints("share"))
     if inside != cap:
-        return lack(f"`inside` is {inside!r:.60}, and the cap is {cap}", "inside")
+        return failed(f"`inside` is {inside!r:.60}, and the cap is {cap}", *hints("inside"))
     if getattr(killed, "exit_code", killed) != 137 or not kills:
-        return lack(f"`killed` is {killed!r:.80}; the kernel counted {kills} kills", "killed")
+        return failed(
+            f"`killed` is {killed!r:.80}; the kernel counted {kills} kills", *hints("killed")
+        )
     return passed(f"{share:.2f} processors; {cap} bytes; kills that the kernel counted: {kills}")
 
 
@@ -110,12 +112,14 @@ def proof(capped: Container, names: Names) -> Finding:
 def moved(names: Names) -> Finding:
     path = names["archive"]
     if not isinstance(path, str | Path) or not Path(path).is_file() or not tarfile.is_tarfile(path):
-        return lack(f"`archive` is {path!r:.60}, and no archive is there", "no archive")
+        return failed(f"`archive` is {path!r:.60}, and no archive is there", *hints("no archive"))
     with tarfile.open(path) as archive:
         if "manifest.json" not in archive.getnames():
-            return lack("it has no manifest.json: `docker load` would refuse it", "exported")
+            return failed(
+                "it has no manifest.json: `docker load` would refuse it", *hints("exported")
+            )
         if looks.SIGN not in looks.signs(archive):
-            return lack(f"no layer of it has a /sign that says {looks.SIGN!r}", "no sign")
+            return failed(f"no layer of it has a /sign that says {looks.SIGN!r}", *hints("no sign"))
     return passed("whoever loads it finds the sign")
 
 
@@ -133,15 +137,15 @@ def clean(names: Names) -> Finding:
 def _goes_on(service: VirtualMachine) -> Finding:
     """Whether its program writes, and is the one that wrote the first token."""
     if not looks.grows(service, "/tokens"):
-        return lack("the sign is back, and nobody writes tokens", "no program")
+        return failed("the sign is back, and nobody writes tokens", *hints("no program"))
     if looks.broken_off(written := looks.tokens(service)):
         said = "the program was started again: its tokens do not follow one from another"
-        return lack(said, "another program")
+        return failed(said, *hints("another program"))
     return passed(f"token {len(written)} follows from the first, as if nothing had been")
 
 
 def _counts(site: Container) -> Finding:
     """Whether a program counts in it."""
     if not looks.grows(site, "/count"):
-        return lack("the sign is back, and nobody counts", "nobody counts")
+        return failed("the sign is back, and nobody counts", *hints("nobody counts"))
     return passed("the files came back by themselves, and the program by you")

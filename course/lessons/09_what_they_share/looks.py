@@ -20,9 +20,9 @@ WAIT = "sleep 0.5"  # seconds, in which a program that runs writes something
 NEWEST = 3  # tokens of one box that no other may have
 
 
-def lack(observed: str, hints: str, **words: object) -> Finding:
-    """A failure, with the hints for what was observed."""
-    return failed(observed, *(hint.format(**words) if words else hint for hint in HINTS[hints]))
+def hints(seen: str, /, **words: object) -> tuple[str, ...]:
+    """The three hints for what was observed."""
+    return tuple(hint.format(**words) if words else hint for hint in HINTS[seen])
 
 
 def judged(*questions: Callable[[], Finding | None]) -> Finding:
@@ -34,23 +34,29 @@ def no_box(name: str, found: object, kind: type[Box]) -> Finding | None:
     """Whether this is a box of that kind, and runs."""
     if not isinstance(found, kind):
         said = f"{name} is a {type(found).__name__}, not a {kind.__name__}"
-        return lack(said, "no box", name=name.strip("`"), kind=kind.__name__)
-    return None if found.running else lack(f"{name} does not run", "not running")
+        return failed(said, *hints("no box", name=name.strip("`"), kind=kind.__name__))
+    return None if found.running else failed(f"{name} does not run", *hints("not running"))
 
 
 def not_wrecked(name: str, answer: object) -> Finding | None:
     """Whether the answer can only come from a box that has lost its files."""
     if not isinstance(answer, Output):
-        return lack(f"`{name}` is {answer!r:.60}, and not what `exec` returned", "not wrecked")
+        return failed(
+            f"`{name}` is {answer!r:.60}, and not what `exec` returned", *hints("not wrecked")
+        )
     if answer.exit_code == 0 and answer.stdout.strip():
-        return lack(f"in `{name}`, the box still lists {answer.stdout.split()}", "not wrecked")
+        return failed(
+            f"in `{name}`, the box still lists {answer.stdout.split()}", *hints("not wrecked")
+        )
     return None
 
 
 def not_back(name: str, box: Box) -> Finding | None:
     """Whether the box works, and has its sign."""
     said = box.exec("cat /sign").stdout.strip()
-    return None if said == SIGN else lack(f"`{name}`: /sign says {said[:60]!r}", "not back")
+    if said == SIGN:
+        return None
+    return failed(f"`{name}`: /sign says {said[:60]!r}", *hints("not back"))
 
 
 def grows(box: Box, path: str) -> bool:
@@ -73,8 +79,10 @@ def broken_off(found: list[int]) -> bool:
 def no_replica(name: str, box: Box) -> Finding | None:
     """Whether it is a clone of the service, with a program that writes."""
     if box.exec("cat /sign").stdout.strip() != SIGN:
-        return lack(f"{name} has no /sign: it is no clone of `service`", "no clone")
-    return None if grows(box, "/tokens") else lack(f"in {name} nobody writes tokens", "silent")
+        return failed(f"{name} has no /sign: it is no clone of `service`", *hints("no clone"))
+    if grows(box, "/tokens"):
+        return None
+    return failed(f"in {name} nobody writes tokens", *hints("silent"))
 
 
 def alike(boxes: dict[str, Box]) -> Finding | None:
@@ -84,7 +92,7 @@ def alike(boxes: dict[str, Box]) -> Finding | None:
         common = set(found[one][-NEWEST:]) & set(found[two])
         common |= set(found[two][-NEWEST:]) & set(found[one])
         if common:
-            return lack(f"{one} and {two} both wrote token {min(common)}", "alike")
+            return failed(f"{one} and {two} both wrote token {min(common)}", *hints("alike"))
     return None
 
 
@@ -118,13 +126,17 @@ def tried(clean: Callable) -> Finding | None:
             try:
                 answer = clean(lambda given: runs.append(given) or adds(given), box)
             except Exception as error:
-                return lack(f"with a test that passes once, it raised {error!r}", "raised")
+                return failed(
+                    f"with a test that passes once, it raised {error!r}", *hints("raised")
+                )
             if answer is None and not runs:
                 return not_attempted("`clean` returns nothing yet")
             if box.state:
-                return lack(f"the test left {', '.join(box.state)} in the box", "dirty")
+                return failed(f"the test left {', '.join(box.state)} in the box", *hints("dirty"))
             if answer is not True:
-                return lack(f"the test said True, and `clean` says {answer!r}", "lost answer")
+                return failed(
+                    f"the test said True, and `clean` says {answer!r}", *hints("lost answer")
+                )
     return None
 
 
@@ -135,7 +147,7 @@ def tried_with_an_error(clean: Callable) -> Finding | None:
             answer = clean(adds_and_raises, box)
         except AssertionError:
             left = "the test raised, and left alice in the box"
-            return lack(left, "dirty after an error") if box.state else None
+            return failed(left, *hints("dirty after an error")) if box.state else None
         except Exception as error:
-            return lack(f"with a test that raises, it raised {error!r}", "raised")
-    return lack(f"the test raised, and `clean` says {answer!r}", "lost answer")
+            return failed(f"with a test that raises, it raised {error!r}", *hints("raised"))
+    return failed(f"the test raised, and `clean` says {answer!r}", *hints("lost answer"))
