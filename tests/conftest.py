@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from faults.table import Count, Table
+from faults.watch import Watch
 
 from course import paths, processes, reaper
 
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Give every test and every notebook a progress that is not the learner's."""
     config.pluginmanager.register(Table(left_behind))
+    config.pluginmanager.register(Watch())
     if "PYTEST_XDIST_WORKER" in os.environ:
         return  # it has the folder of the process that started it
     config.stash[NOTED] = paths.data_dir() / "bench" / "suite.csv", time.monotonic()

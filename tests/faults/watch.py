@@ -1,0 +1,107 @@
+"""Looks over the shoulder of every test and every notebook that runs.
+
+Nothing of ours listens to anybody but this machine, and no container is privileged where its
+lesson does not teach that. What breaks either rule fails the test in which it was seen.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import pytest
+
+from course import labels, processes
+
+LOOK = 0.1  # seconds between two looks at the sockets
+TAUGHT = re.compile("security")  # lesson 11 asks what a privileged container can do
+LISTENS = "0A"  # the state of a socket, in proc(5), /proc/net/tcp
+HERE = re.compile(r"0{24}01000000$|(0{8}0{8}FFFF0000)?[0-9A-F]{6}7F$")  # ::1, and 127.x.x.x
+
+
+def open_to_others(table: str) -> dict[str, str]:
+    """The sockets in a ``/proc/net/tcp`` that others can reach: address and port, by inode."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return {
+        row[9]: row[1]
+        for row in rows
+        if row[3] == LISTENS and not HERE.match(row[1].partition(":")[0])
+    }
+
+
+def listening() -> dict[str, str]:
+    """The same, of this machine now."""
+    tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+    texts = (path.read_text() for path in tables if path.exists())
+    return {inode: place for text in texts for inode, place in open_to_others(text).items()}
+
+
+class Watch:
+    """The plugin: two threads that look, and a rule for each test."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self._known = listening()
+        self._ended = threading.Event()
+
+    def pytest_sessionstart(self) -> None:
+        threading.Thread(target=self._watch_sockets, daemon=True).start()
+        threading.Thread(target=self.watch_engine, daemon=True).start()
+
+    def pytest_sessionfinish(self) -> None:
+        self._ended.set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        self.seen.clear()
+        result = yield
+        seen = [words for words in self.seen if not self._is_taught(words, item)]
+        assert not seen, seen
+        return result
+
+    def _is_taught(self, words: str, item: pytest.Item) -> bool:
+        return words.startswith("privileged") and bool(TAUGHT.search(item.nodeid))
+
+    def _watch_sockets(self) -> None:
+        while not self._ended.wait(LOOK):
+            for inode, address in listening().items():
+                if inode not in self._known and (owner := _owner(inode)):
+                    self.seen.append(f"{owner} listens on {address} (hexadecimal)")
+                self._known[inode] = address
+
+    def watch_engine(self) -> None:
+        """Look at each container as it is made."""
+        with suppress(Exception):  # no engine, or one that ends
+            client = docker.from_env()
+            made = {"type": "container", "event": "create"}
+            for event in client.events(filters=made, decode=True):
+                self._look_at(client, event)
+
+    def _look_at(self, client: docker.DockerClient, event: dict) -> None:
+        session = event["Actor"]["Attributes"].get(labels.NAME, "0")
+        if not _is_of_ours(int(session.partition("-")[0])):
+            return
+        with suppress(docker.errors.NotFound):
+            if client.api.inspect_container(event["id"])["HostConfig"]["Privileged"]:
+                self.seen.append(f"privileged container {event['id'][:12]}")
+
+
+def _owner(inode: str) -> str:
+    """The process that has the socket, if it is of ours, or the engine's for a container."""
+    for pid in processes.everyone():
+        with suppress(OSError):
+            held = (os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())
+            if f"socket:[{inode}]" in held:
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                return f"{name} ({pid})" if name == "docker-proxy" or _is_of_ours(pid) else ""
+    return ""
+
+
+def _is_of_ours(pid: int) -> bool:
+    """Whether a process descends from this one, or works for what does."""
+    return pid in processes.family(os.getpid())

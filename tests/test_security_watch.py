@@ -1,0 +1,130 @@
+"""Nothing listens to the world, nothing is privileged untaught, no shell is built from strings."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+from faults.watch import Watch, open_to_others
+from faults.world import becomes_true, run_python
+
+from course import daemon, labels, provision
+from course.engine import engine
+from course.images import container_image
+
+ROOT = Path(__file__).parent.parent
+CODE = sorted((ROOT / "course").rglob("*.py"))
+NOTEBOOKS = [path for name in ("notebooks", "solutions") for path in (ROOT / name).glob("*.ipynb")]
+HEAD = "sl local_address rem_address st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode"
+ROW = "   0: {address}:1F90 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 0 0 4711 1"
+# The world, in words that a lesson may only use where it says why.
+WORLD = re.compile(r"0\.0\.0\.0(?!:\*)")
+# Inside a container that has a network of its own, every address is that network's.
+INSIDE_A_CONTAINER = {"course/lessons/10_the_race/experiments.py"}
+
+
+@pytest.mark.parametrize(
+    ("address", "state", "is_open"),
+    [
+        ("0100007F", "0A", False),
+        ("0200007F", "0A", False),
+        ("00000000000000000000000001000000", "0A", False),
+        ("0000000000000000FFFF00000100007F", "0A", False),
+        ("00000000", "0A", True),
+        ("00000000000000000000000000000000", "0A", True),
+        ("0F02000A", "0A", True),
+        ("00000000", "01", False),
+    ],
+)
+def test_a_socket_that_others_can_reach_is_told_from_one_that_they_cannot(
+    address: str, state: str, is_open: bool
+) -> None:
+    row = ROW.format(address=address, state=state)
+    assert bool(open_to_others(f"{HEAD}\n{row}\n")) is is_open
+
+
+LISTEN = """
+import socket
+from faults.watch import listening
+taken = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("::1", 0), family=10)]
+before = len(listening())
+taken += [socket.create_server(("0.0.0.0", 0)), socket.create_server(("::", 0), family=10)]
+print(before, len(listening()))
+"""
+
+
+def test_the_watch_sees_real_sockets() -> None:
+    up = 'ip link set lo up && exec "$0" "$@"'
+    own = ("unshare", "--user", "--map-root-user", "--net", "sh", "-c", up)
+    assert run_python(LISTEN, *own).split() == ["0", "2"]
+
+
+@pytest.mark.docker
+def test_the_watch_sees_a_privileged_container(nothing_left: None) -> None:
+    watch = Watch()
+    watch.pytest_sessionstart()
+    made = []
+
+    def seen() -> bool:
+        options = {"labels": labels.label(), "privileged": True}
+        made.append(engine().containers.create(container_image("tiny"), "true", **options))
+        return becomes_true(lambda: bool(watch.seen), 2)  # its thread may not listen yet
+
+    try:
+        assert becomes_true(seen)
+        assert watch.seen[0].startswith("privileged container")
+    finally:
+        watch.pytest_sessionfinish()
+        for container in made:
+            container.remove()
+
+
+def code_cells(path: Path) -> str:
+    cells = json.loads(path.read_text())["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+@pytest.mark.parametrize("path", [*CODE, *NOTEBOOKS], ids=lambda path: path.name)
+def test_nothing_is_told_to_listen_to_the_world(path: Path) -> None:
+    text = code_cells(path) if path.suffix == ".ipynb" else path.read_text()
+    if str(path.relative_to(ROOT)) not in INSIDE_A_CONTAINER:
+        assert not WORLD.search(text)
+
+
+@pytest.mark.parametrize("path", [*CODE, *NOTEBOOKS], ids=lambda path: path.name)
+def test_nothing_is_privileged_where_it_is_not_taught(path: Path) -> None:
+    text = code_cells(path) if path.suffix == ".ipynb" else path.read_text()
+    if "security" not in str(path):
+        assert not re.search(r"privileged\W{1,3}True|--privileged", text)
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_shell_is_built_from_strings(path: Path) -> None:
+    """A program of the host is started by its words; what goes to a shell is an argument to it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            words = ast.unparse(node.func)
+            assert words not in ("os.system", "os.popen", "subprocess.getoutput", "eval"), words
+            keywords = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert keywords.get("shell", "False") == "False", f"line {node.lineno}"
+
+
+def test_the_readme_lists_all_that_is_done_as_root() -> None:
+    part = (
+        (ROOT / "README.md").read_text().partition("## What it does as root")[2].split("\n## ")[0]
+    )
+    listed = set(re.findall(r"^- `([^`]+)`", part, re.M))
+    apt = f"apt-get {' '.join(provision.INSTALL)} PACKAGES"
+    starts = (daemon.BY_SYSTEMD, daemon.BY_SERVICE, ("dockerd",))
+    assert listed == {"apt-get update", apt, *(" ".join(words) for words in starts)}
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_else_becomes_root(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.List)]
+    firsts = [ast.unparse(node.elts[0]) for node in calls if node.elts]
+    if path.name != "provision.py":
+        assert "'sudo'" not in firsts
