@@ -14,8 +14,6 @@ trespass = import_module("course.lessons.08_inside_a_container.trespass")
 walls = import_module("course.lessons.08_inside_a_container.walls")
 workshop = import_module("course.lessons.08_inside_a_container.workshop")
 
-WHOLE = ("capped", "own_name", "own_network", "own_processes", "own_mounts", "layer")
-WHOLE += ("own_proc", "own_root", "few_powers")
 KEPT = 0b100_1111_1011  # capabilities 0, 1, 3, 4, 5, 6, 7 and 10, as bits
 
 
@@ -45,7 +43,7 @@ def own_name(names: Names) -> Finding:
 @task("own-processes", "`own_processes` makes the command process 1, and hands on how it ended")
 @attempts.guarded
 def own_processes(names: Names) -> Finding:
-    ran = attempts.tried("echo $$; exit 7", *attempts.steps(names, "own_processes"))
+    ran = attempts.tried("echo $$; sleep 0.5; exit 7", *attempts.steps(names, "own_processes"))
     numbers = ran.stdout.split()
     if len(numbers) != 1:
         return failed(
@@ -236,18 +234,17 @@ def whole(names: Names) -> Finding:
     steps = names["container"]
     if not isinstance(steps, list | tuple) or not steps or ... in steps:
         return not_attempted("`container` is no list of steps yet")
-    attempts.steps(names, *WHOLE)
+    attempts.steps(names, *trespass.WHOLE)
     attempts.tried("true", *steps)
     outside, inside = walls.look(), walls.look(*steps)
     if not workshop.can_cap():
         outside.pop("20 more processes")
-    open_ = [probe for probe in outside if inside[probe] in ("", outside[probe])]
-    if open_:
-        missing = [name for name in WHOLE if names[name] not in steps]
+    if open_ := [probe for probe in outside if inside[probe] in ("", outside[probe])]:
+        missing = [name for name in trespass.WHOLE if names[name] not in steps]
         return failed(
             f"no wall before: {', '.join(open_)}",
             "Which of your functions builds that one?",
             f"Of the steps, {', '.join(missing) or 'none'} is missing in the list.",
-            f"container = [{', '.join(WHOLE)}]",
+            f"container = [{', '.join(trespass.WHOLE)}]",
         )
     return passed(f"{len(steps)} steps, {len(inside)} probes, and each finds only what is its own")

@@ -6,6 +6,8 @@ import os
 
 from course.checks import Finding, failed
 
+WHOLE = ("capped", "own_name", "own_network", "own_processes", "own_mounts", "layer")
+WHOLE += ("own_proc", "own_root", "few_powers")
 MOUNTED = "grep -c ' /mnt ' /proc/self/mounts; readlink /proc/self/ns/mnt"
 NETWORK = "readlink /proc/self/ns/net"
 SMALL = "x=a; for i in $(seq 21); do x=$x$x; done; echo ${#x}"  # 2 MiB

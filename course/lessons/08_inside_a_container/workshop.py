@@ -37,12 +37,17 @@ NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
 # systemd has set up; but never with the host. Its first process waits and then looks around.
 NAME = "the-room"
 FURNISH = """
-mount --make-rprivate / && {read_only} mount --make-rshared / && hostname {name} || exit 125
+mount --make-rprivate / && {protect} mount --make-rshared / && hostname {name} || exit 125
 for folder in $JOIN; do echo 0 > $folder/cgroup.procs || exit 125; done
 "$@"; code=$?
 if [ "$AFTER" ]; then echo; echo "$MARK"; sh -c "$AFTER" 2>&1; fi
 exit $code
 """
+# Root's files: nothing in the room may change them, were it on a disk of its own.
+PROTECT = """while read -r _ at _; do case $at in
+/ | /boot | /home | /opt | /root | /srv | /tmp | /usr | /var | /var/tmp)
+    mount -o remount,bind,ro $at;;
+esac || exit 125; done < /proc/self/mounts &&"""
 MARK = "---- seen from outside ----"
 
 _numbers = count(1)
@@ -153,8 +158,7 @@ def _started(
 def _room() -> list[str]:
     root = os.geteuid() == 0
     user = [] if root else ["--user", "--map-root-user"]
-    read_only = "mount -o remount,bind,ro / &&" if root else ""
-    furnish = FURNISH.format(read_only=read_only, name=NAME)
+    furnish = FURNISH.format(protect=PROTECT if root else "", name=NAME)
     return ["unshare", *user, *NAMESPACES, "sh", "-c", furnish, "sh"]
 
 
