@@ -49,7 +49,7 @@ lint: $(TEST_PACKAGES)  ## look for mistakes without running anything
 
 clean:  ## remove what the course made, but not your workspace and your progress
 	@[ ! -x $(BIN)/course ] || $(BIN)/course clean
-	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis artifacts build dist
 
 lock:  ## pin the newest versions of all Python packages (needs the program uv)
 	@printf 'hatchling\neditables\n' | $(COMPILE) --output-file requirements.lock pyproject.toml -
