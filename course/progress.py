@@ -120,7 +120,9 @@ class Progress:
         rows = [asdict(event) for event in self.events()]
         if path.suffix not in {".csv", ".json"}:
             raise ProgressError("a file that ends in .csv or .json", str(path))
-        with path.open("w", newline="", encoding="utf-8") as file:
+        # Half a letter (a surrogate) is no UTF-8; as "\\ud83d" it is JSON's own way to write it.
+        options = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
+        with path.open("w", **options) as file:
             if path.suffix == ".json":
                 json.dump(rows, file, indent=1, ensure_ascii=False)
                 return path

@@ -9,8 +9,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as some
 
 from course import progress as progress_module
 from course.errors import ProgressError
@@ -173,6 +176,20 @@ def test_the_export_holds_every_event(path: Path, tmp_path: Path) -> None:
     assert json.loads(read[0]["detail"]) == {"answer": 'He said "=1+1", twice'}
     with pytest.raises(ProgressError, match="ends in"):
         kept.export(tmp_path / "out.xlsx")
+
+
+@given(text=some.text(some.characters(exclude_categories=())))
+@example(text="half a letter: \ud83d")
+@settings(max_examples=40, deadline=None)
+def test_an_answer_is_kept_as_the_text_that_it_is(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        kept = Progress(Path(folder) / "progress.sqlite")
+        kept.record("a", "answered", "one", detail={"answer": text})
+        assert kept.latest("a", "answered")["one"].detail == {"answer": text}
+        kept.export(Path(folder) / "out.json")
+        kept.export(Path(folder) / "out.csv")
+        assert json.loads((Path(folder) / "out.json").read_text())[0]["detail"] == {"answer": text}
+        kept.close()
 
 
 def test_text_is_kept_as_it_is(path: Path) -> None:
