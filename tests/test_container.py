@@ -67,6 +67,11 @@ def test_a_memory_cap_kills_what_wants_more() -> None:
         assert box.exec(grow).stdout == "40000000\n"
 
 
+def test_a_cap_may_be_said_in_the_engines_own_words() -> None:
+    with Container(mem_limit="32m") as box:
+        assert box.docker.attrs["HostConfig"]["Memory"] == 32 * 2**20
+
+
 def test_a_processor_cap_slows_what_wants_more() -> None:
     with Container(cpus=0.25) as box:
         before = box.usage().cpu

@@ -159,7 +159,7 @@ def test_a_cap_that_is_missing_is_named(options: dict, near_solution: str) -> No
 
 @pytest.mark.docker
 def test_a_cap_may_be_set_in_the_engines_own_words_and_has_to_be_proved() -> None:
-    words = {"cpu_period": 50_000, "cpu_quota": 20_000, "mem_limit": 32 * 2**20}
+    words = {"cpu_period": 50_000, "cpu_quota": 20_000, "mem_limit": "32m"}
     with Container(**words, tmpfs={"/scratch": "size=1m"}) as box:
         assert check("capped", capped=box).outcome is Outcome.PASSED
         proof = {"capped": box, "share": 0.4, "inside": 32 * 2**20, "killed": 137}

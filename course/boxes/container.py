@@ -14,7 +14,15 @@ from docker.models.containers import Container as DockerContainer
 
 from course import images, labels, processes, reaper
 from course.boxes import docker_exec
-from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
+from course.boxes.box import (
+    Box,
+    Output,
+    Usage,
+    parse_size,
+    shell_command,
+    snapshot_missing,
+    snapshot_name,
+)
 from course.boxes.docker_run import docker_run, local
 from course.boxes.engine_says import course_errors
 from course.boxes.process import busybox_check
@@ -172,7 +180,7 @@ class Container(Box):
             _finish(create)
             self._mark("created")
             given = self._container.attrs["HostConfig"]
-            wanted = options.get("mem_limit", 0), options.get("nano_cpus", 0)
+            wanted = parse_size(options.get("mem_limit", 0)), options.get("nano_cpus", 0)
             if (given["Memory"], given["NanoCpus"]) != wanted:
                 raise ResourceError("an engine that can cap", "one that leaves the caps out")
             self._container.start()
