@@ -148,13 +148,14 @@ def density(
 
 
 def crowd(
-    make: Make, most: int, every: int = 5, spare: float = SPARE
+    make: Make, most: int, every: int = 5, spare: float = SPARE, skip: range = range(0)
 ) -> Iterator[dict[str, float]]:
     """Start boxes one after another; every few, say how many run and what they cost together.
 
     Stops at ``most``, or when only the share ``spare`` of the machine's memory is free. Rows:
     boxes, memory (bytes, PSS, of all of them), seconds (from start to first answer, the median
-    of the last few). Every box is stopped at the end, however it comes.
+    of the last few). ``skip``: numbers of boxes at which nobody looks, for a look at many boxes
+    takes long. Every box is stopped at the end, however it comes.
     """
     limit = spare * int(host.facts()["memory"])
     with ExitStack() as stack:
@@ -165,7 +166,7 @@ def crowd(
             boxes.append(stack.enter_context(make()))
             boxes[-1].exec(IDLE)
             starts.append(time.perf_counter() - began)
-            if len(boxes) % every == 0:
+            if len(boxes) % every == 0 and len(boxes) not in skip:
                 memory = sum(box.usage().memory for box in boxes)
                 yield {"boxes": len(boxes), "memory": memory, "seconds": median(starts[-every:])}
 

@@ -106,6 +106,11 @@ def test_a_crowd_grows_to_its_number_and_is_gone() -> None:
     assert Costly.running_now == []
 
 
+def test_nobody_looks_at_a_crowd_where_that_is_not_asked_for() -> None:
+    rows = experiments.crowd(Costly, most=9, every=2, skip=range(3, 8))
+    assert [row["boxes"] for row in rows] == [2, 8]
+
+
 def test_a_crowd_leaves_memory_to_the_machine(monkeypatch) -> None:
     free = iter([0.9, 0.6, 0.2])
     total = host.facts()["memory"]
