@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from faults.world import a_users_python
 
 from course import Sandbox, images, processes
 from course.boxes import cgroups, namespaces, zygote
@@ -285,7 +286,7 @@ def test_an_ordinary_user_can_have_one_too() -> None:
         packages = os.pathsep.join(path for path in sys.path if path)
         folders = {f"COURSE_{name}_DIR": f"{home}/{name}" for name in ("CACHE", "RUN")}
         environment = {**os.environ, **folders, "HOME": home, "PYTHONPATH": packages}
-        argv = [*_a_users_python(home), "-c", AS_A_USER]
+        argv = [*a_users_python(home), "-c", AS_A_USER]
         options = {"env": environment, "cwd": "/", "capture_output": True, "text": True}
         run = subprocess.run(argv, check=False, **options)
         assert os.listdir(f"{home}/RUN") == []
@@ -293,17 +294,3 @@ def test_an_ordinary_user_can_have_one_too() -> None:
     assert (inside, usage) == ("['0', 'kept', 'new', 'gone']", "True 1 PSS"), run.stderr
     assert "permission denied" in attempts
     assert "Read-only file system" in attempts
-
-
-def _a_users_python(home: str) -> list[str]:
-    """As root: a Python as ``nobody``, who may have no way to ours; then the system's."""
-    if os.geteuid() != 0:
-        return [sys.executable]
-    os.chown(home, 65534, 65534)
-    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    starts_itself = "import subprocess, sys; subprocess.run([sys.executable, '-V'], check=True)"
-    for python in (sys.executable, "/usr/bin/python3"):
-        argv = [*become, python, "-c", starts_itself]
-        if subprocess.run(argv, check=False, capture_output=True).returncode == 0:
-            return [*become, python]
-    raise AssertionError("nobody may run no Python here")
