@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -43,6 +43,10 @@ def solved() -> Iterator[dict[str, object]]:
     names: dict[str, object] = {}
     cells = [labs.source(cell) for cell in labs.read(LESSON.solution)["cells"]]
     exec(next(cell for cell in cells if "tempfile.mkdtemp" in cell), names)
+    # On a busy host three rounds may show nothing; how knobs are measured has tests of its own.
+    names["experiments"] = SimpleNamespace(
+        BASELINE=part("experiments").BASELINE, knobs=lambda chosen, **_: trials(*chosen)
+    )
     for task in TASKS:
         exec(labs.solution_of(LESSON, task), names)
     yield names
