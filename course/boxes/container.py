@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -13,7 +14,7 @@ from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
 from course import images, labels, processes, reaper
-from course.boxes import docker_exec
+from course.boxes import cgroups, docker_exec
 from course.boxes.box import (
     Box,
     Output,
@@ -102,13 +103,15 @@ class Container(Box):
         container = self.docker
         api = container.client.api
         with course_errors():
-            stats = api.stats(container.id, stream=False, one_shot=True)
             disk = api.containers(filters={"id": container.id}, size=True)[0].get("SizeRw", 0)
-        cpu = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
         family = _family(container)
-        with suppress(PermissionError):
+        with suppress(OSError):  # not this user's to read
             if family:
+                cpu = cgroups.cpu(container.attrs["State"]["Pid"])
                 return Usage(processes.memory(family), cpu, disk, len(family))
+        with course_errors():  # the engine knows it too, and takes a second to say so
+            stats = api.stats(container.id, stream=False, one_shot=True)
+        cpu = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
         memory = stats["memory_stats"]
         parts = memory.get("stats", {})  # Podman has none
         cache = parts.get("total_inactive_file", parts.get("inactive_file", 0))
@@ -219,5 +222,14 @@ def _text(path: Path) -> str:
 
 def _finish(call: Callable[[], Any]) -> None:
     """Make a call to its end: interrupted half-way, the engine would go on and we not know."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.submit(call).result()
+    if threading.current_thread() is not threading.main_thread():
+        call()  # no signal comes here
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        call()
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+    if came:
+        signal.raise_signal(signal.SIGINT)
