@@ -69,11 +69,11 @@ def folder() -> Path:
     Raises OSError, FolderClosed where it cannot be made.
     """
     path = paths.run_dir().absolute() / session()
-    path.mkdir(mode=0o700, exist_ok=True)
     with _lock:
         guard = _guards.get(path)
         if guard is None or guard.poll() is not None:
             _guards[path] = _start_guard(path)
+    path.mkdir(mode=0o700, exist_ok=True)  # after that: no folder is there without a guard
     return path
 
 

@@ -213,7 +213,7 @@ def test_a_container_that_somebody_removed_does_not_run() -> None:
 @pytest.mark.fault("interrupt (■) at a moment of the start of a container")
 def test_an_interrupt_at_any_moment_of_a_start_leaves_nothing(seconds: float) -> None:
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     previous = signal.signal(signal.SIGALRM, interrupt)
     box = Container()

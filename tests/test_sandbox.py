@@ -213,7 +213,7 @@ def test_commands_from_many_threads_take_turns(box: Sandbox) -> None:
 @pytest.mark.fault("interrupt (■) at a moment of the start of a sandbox")
 def test_an_interrupt_at_any_moment_leaves_nothing(seconds: float) -> None:
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     previous = signal.signal(signal.SIGALRM, interrupt)
     box = Sandbox()

@@ -91,7 +91,7 @@ class AtLine:
 def carry_out(order: dict[str, Any], say: Callable[..., None]) -> None:
     """Start the box, be hit, and say what came of it."""
     say(session=reaper.session())
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     line = AtLine(0, lambda: None)
     if isinstance(order.get("at"), int):
         line = AtLine(order["at"], lambda: fire_soon(order["fault"]))
