@@ -47,7 +47,7 @@ def race(
     each arm's ratio to it stands at the right.
     """
     table = stats.summary(frame, baseline, column)
-    title, show = title or _winner(table), OF_COLUMN.get(column, number)
+    title, show = title or _winner(table, column), OF_COLUMN.get(column, number)
     canvas, axes = paper(len(table), title, results.provenance(frame))
     for place, row in table.iterrows():
         shade = colour(row.arm)
@@ -182,12 +182,14 @@ def ledger(table: pd.DataFrame, title: str = "") -> Figure:
     return Figure(canvas, f"{title}. {_listed(pd.Series(list(table['verdict']), labels))}.")
 
 
-def _winner(table: pd.DataFrame) -> str:
+def _winner(table: pd.DataFrame, column: str) -> str:
     """What a race shows, in a sentence."""
     first, last = table.iloc[0], table.iloc[-1]
     if len(table) > 1 and first.high >= table["low"][1]:
         return f"{first.arm} and {table['arm'][1]} are too close to call"
     times = number(last["median"] / first["median"])
+    if column != "seconds":
+        return f"{first.arm} needs least {column}; {last.arm} needs {times} times as much"
     return f"{first.arm} is first; {last.arm} takes {times} times as long"
 
 

@@ -132,6 +132,11 @@ def test_the_title_of_a_close_race_says_that_it_is_close() -> None:
     assert "too close to call" in figures.race(close).alt
 
 
+def test_memory_is_needed_and_not_waited_for() -> None:
+    memory = trials().rename(columns={"seconds": "memory"})
+    assert figures.race(memory, column="memory").alt.startswith("process needs least memory; vm")
+
+
 def test_the_timeline_gives_each_phase_its_length() -> None:
     alt = timeline().alt
     median = stats.median(trials().query("arm == 'container'")["seconds"]).value
