@@ -27,7 +27,7 @@ from course.drawing import (
     tint,
 )
 from course.stats import Estimate
-from course.units import OF_COLUMN, number, seconds, size
+from course.units import IN_WORDS, OF_COLUMN, number, seconds, size
 
 VERDICTS = {
     "supported": ("●", "#0072b2"),
@@ -58,7 +58,9 @@ def race(
         axes.plot(row["median"], place, "o", ms=8, color=shade, mec=PAPER, mew=1.2)
         beside(axes, place, show(row["median"]), *([_times(row, baseline)] if baseline else []))
     axes.set_yticks(range(len(table)), table["arm"])
-    axes.set_xlabel(f"{column}, logarithmic scale; dot: median, bar: 95% interval")
+    axes.set_xlabel(
+        f"{IN_WORDS.get(column, column)}, logarithmic scale; dot: median, bar: 95% interval"
+    )
     logarithmic(axes, show)
     words = [f"{row.arm} {show(row['median'])}" for _, row in table.iterrows()]
     return Figure(canvas, f"{title}. Medians: {', '.join(words)}.")

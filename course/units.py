@@ -25,4 +25,5 @@ def size(value: float) -> str:
     return f"{number(value)} B"
 
 
-OF_COLUMN = {"seconds": seconds, "memory": size, "disk": size}
+OF_COLUMN = {"seconds": seconds, "cpu": seconds, "memory": size, "disk": size}
+IN_WORDS = {"cpu": "processor time"}  # where a column's name is not a word
