@@ -58,9 +58,8 @@ def race(
         axes.plot(row["median"], place, "o", ms=8, color=shade, mec=PAPER, mew=1.2)
         beside(axes, place, show(row["median"]), *([_times(row, baseline)] if baseline else []))
     axes.set_yticks(range(len(table)), table["arm"])
-    axes.set_xlabel(
-        f"{IN_WORDS.get(column, column)}, logarithmic scale; dot: median, bar: 95% interval"
-    )
+    measured = IN_WORDS.get(column, column)
+    axes.set_xlabel(f"{measured}, logarithmic scale; dot: median, bar: 95% interval")
     logarithmic(axes, show)
     words = [f"{row.arm} {show(row['median'])}" for _, row in table.iterrows()]
     return Figure(canvas, f"{title}. Medians: {', '.join(words)}.")
