@@ -67,7 +67,7 @@ class Figure:
     def save(self, path: str | Path | io.BytesIO) -> None:
         """Write it as a PNG that carries its alt text as description."""
         drawn, notes = io.BytesIO(), PngInfo()
-        self.canvas.savefig(drawn, format="png", dpi=DOTS)
+        self.canvas.savefig(drawn, format="png", dpi=DOTS, pil_kwargs={"compress_level": 0})
         notes.add_itxt("Description", self.alt)
         # 256 colours: a third of the bytes in every notebook, and no eye sees the difference.
         image = Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=0)

@@ -29,6 +29,7 @@ from course.drawing import (
 from course.stats import Estimate
 from course.units import IN_WORDS, OF_COLUMN, number, seconds, size
 
+CLOUD = 5_000  # so many trials of an arm cover each other: a pixel for each is enough
 VERDICTS = {
     "supported": ("●", "#0072b2"),
     "depends": ("◐", "#8a6d00"),
@@ -53,7 +54,8 @@ def race(
         shade = colour(row.arm)
         trials = frame.loc[frame["arm"] == row.arm].sort_values("round")[column]
         heights = np.linspace(place - 0.3, place + 0.3, len(trials))
-        axes.plot(trials, heights, "o", ms=4.5, mew=0, color=shade, alpha=0.3)
+        mark = "o" if len(trials) < CLOUD else ","
+        axes.plot(trials, heights, mark, ms=4.5, mew=0, color=shade, alpha=0.3)
         axes.plot([row.low, row.high], [place] * 2, color=shade, lw=7, alpha=0.55)
         axes.plot(row["median"], place, "o", ms=8, color=shade, mec=PAPER, mew=1.2)
         beside(axes, place, show(row["median"]), *([_times(row, baseline)] if baseline else []))
