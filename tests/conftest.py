@@ -60,7 +60,8 @@ def often(pytestconfig: pytest.Config) -> int:
 @pytest.fixture
 def injections(request: pytest.FixtureRequest) -> Count:
     """Where a test that injects more than once, or into other sessions, counts what it did."""
-    return Count(request.node.get_closest_marker("fault").args[0])
+    request.node.injections = Count(request.node.get_closest_marker("fault").args[0])
+    return request.node.injections
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ class Table:
         report = yield
         mark = item.get_closest_marker("fault")
         if mark and mark.args and not report.skipped:
-            self._count(mark.args[0], report, item.funcargs.get("injections"))
+            self._count(mark.args[0], report, getattr(item, "injections", None))
         return report
 
     def _count(self, what: str, report: pytest.TestReport, count: Count | None) -> None:
