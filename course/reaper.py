@@ -64,10 +64,7 @@ def _session(pid: int) -> str:
 
 
 def folder() -> Path:
-    """This session's folder, made when first asked for; from then on the guard is on duty.
-
-    Raises OSError, FolderClosed where it cannot be made.
-    """
+    """This session's folder, with a guard on duty. Raises OSError, FolderClosed."""
     path = paths.run_dir().absolute() / session()
     with _lock:
         guard = _guards.get(path)
@@ -165,7 +162,8 @@ def _end() -> None:
         if path.name == session():  # not in a forked child: its parent's boxes stay
             _clean(path)
             guard.terminate()
-            guard.wait()
+            with suppress(subprocess.TimeoutExpired):  # an interrupted poll() may keep its lock
+                guard.wait(5)
 
 
 def _clean(folder: Path) -> None:

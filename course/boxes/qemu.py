@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
-from course import host, programs, reaper
+from course import host, processes, programs, reaper
 from course.errors import CourseError, FolderClosed, NameTaken, NeverAnswered, StartFailed
 
 POLL = 0.001  # seconds between two looks for a socket that QEMU is about to make
@@ -42,7 +42,9 @@ class Qemu:
     @property
     def is_running(self) -> bool:
         """Whether the process is there."""
-        return self._process.poll() is None
+        # Not Popen.poll: interrupted, it can keep a lock that wait() then waits for, for ever.
+        found = processes.stat(self.pid)
+        return found is not None and found.state not in "ZX"
 
     @property
     def console(self) -> str:
@@ -70,7 +72,8 @@ class Qemu:
     def end(self) -> None:
         """Kill it and delete its folder."""
         reaper.remove(self.folder)
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE)
 
     def failure(self) -> CourseError:
         """Why it ended: the guest's panic, a port that is taken, else QEMU's last words."""
