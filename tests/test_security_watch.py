@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from faults.watch import Watch, open_to_others
+from faults.watch import Watch, is_open, open_to_others
 from faults.world import becomes_true, run_python
 
 from course import daemon, labels, provision
@@ -80,6 +80,14 @@ def test_the_watch_sees_a_privileged_container(nothing_left: None) -> None:
         watch.pytest_sessionfinish()
         for container in made:
             container.remove()
+
+
+def test_a_port_that_others_can_reach_is_told_from_one_that_they_cannot() -> None:
+    assert is_open({"80/tcp": [{"HostIp": "", "HostPort": "8000"}]})
+    assert is_open({"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}]})
+    assert not is_open({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]})
+    assert not is_open({"80/tcp": None})
+    assert not is_open(None)
 
 
 def code_cells(path: Path) -> str:

@@ -39,8 +39,9 @@ def test_warmups_run_and_are_not_counted() -> None:
 
 
 def test_seconds_are_the_seconds_that_passed() -> None:
+    began = time.perf_counter()
     [trial] = trials.run({"busy": lambda: spin(0.02)}, rounds=1, warmup=0)
-    assert 0.02 <= trial.seconds < 0.03
+    assert 0.02 <= trial.seconds <= time.perf_counter() - began
 
 
 def test_trials_begin_one_after_another() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,8 @@ import pytest
 from course import labels, processes
 
 LOOK = 0.1  # seconds between two looks at the sockets
-TAUGHT = re.compile("security")  # lesson 11 asks what a privileged container can do
+# Lesson 11 asks what a privileged container can do; wrong answers in two labs open a door.
+TAUGHT = {"privileged": "security", "open": "wide_open|started_wrongly"}
 LISTENS = "0A"  # the state of a socket, in proc(5), /proc/net/tcp
 HERE = re.compile(r"0{24}01000000$|(0{8}0{8}FFFF0000)?[0-9A-F]{6}7F$")  # ::1, and 127.x.x.x
 
@@ -46,6 +48,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self._began = 0.0  # when the present test did; what is older was another's
         self._known = listening()
         self._ended = threading.Event()
 
@@ -58,14 +61,11 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        self.seen.clear()
+        self.seen, self._began = [], time.time()
         result = yield
-        seen = [words for words in self.seen if not self._is_taught(words, item)]
+        seen = [words for words in self.seen if not _is_taught(words, item.nodeid)]
         assert not seen, seen
         return result
-
-    def _is_taught(self, words: str, item: pytest.Item) -> bool:
-        return words.startswith("privileged") and bool(TAUGHT.search(item.nodeid))
 
     def _watch_sockets(self) -> None:
         while not self._ended.wait(LOOK):
@@ -84,21 +84,36 @@ class Watch:
 
     def _look_at(self, client: docker.DockerClient, event: dict) -> None:
         session = event["Actor"]["Attributes"].get(labels.NAME, "0")
-        if not _is_of_ours(int(session.partition("-")[0])):
+        is_ours = _is_of_ours(int(session.partition("-")[0]))
+        if not is_ours or event["timeNano"] / 1e9 < self._began:
             return
         with suppress(docker.errors.NotFound):
-            if client.api.inspect_container(event["id"])["HostConfig"]["Privileged"]:
+            given = client.api.inspect_container(event["id"])["HostConfig"]
+            if given["Privileged"]:
                 self.seen.append(f"privileged container {event['id'][:12]}")
+            if is_open(given["PortBindings"]):
+                self.seen.append(f"open to others: container {event['id'][:12]}")
+
+
+def is_open(bindings: dict[str, list[dict[str, str]] | None] | None) -> bool:
+    """Whether a container publishes a port to more than this machine, in the engine's words."""
+    doors = (door for doors in (bindings or {}).values() for door in doors or ())
+    return any(not re.match(r"127\.|::1$", door["HostIp"]) for door in doors)
+
+
+def _is_taught(words: str, nodeid: str) -> bool:
+    taught = TAUGHT.get(words.split(maxsplit=1)[0])
+    return bool(taught and re.search(taught, nodeid))
 
 
 def _owner(inode: str) -> str:
-    """The process that has the socket, if it is of ours, or the engine's for a container."""
+    """The process that has the socket, if it is of ours; what a container opens is asked there."""
     for pid in processes.everyone():
         with suppress(OSError):
             held = (os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())
             if f"socket:[{inode}]" in held:
                 name = Path(f"/proc/{pid}/comm").read_text().strip()
-                return f"{name} ({pid})" if name == "docker-proxy" or _is_of_ours(pid) else ""
+                return f"{name} ({pid})" if _is_of_ours(pid) else ""
     return ""
 
 
