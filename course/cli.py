@@ -52,7 +52,7 @@ for group in (authors.quiz, authors.labs, authors.notebooks):
 
 
 @main.command()
-@click.option("--tests", is_flag=True, help="Also what the tests need: a browser.")
+@click.option("--tests", is_flag=True, help="Also what the tests need: a browser, another engine.")
 @click.option("--ahead", is_flag=True, help="Also what lessons build later: no network after it.")
 def setup(tests: bool, ahead: bool) -> None:
     """Install packages, start the engine, build the images."""

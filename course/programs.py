@@ -55,6 +55,7 @@ UNPRIVILEGED = {
 TESTS = {
     "chromium": Program("browser tests", _packages("chromium", "chromium", "chromium")),
     "hyperfine": Program("measuring the measuring", _packages("hyperfine", *["hyperfine"] * 3)),
+    "podman": Program("testing with another engine", _packages("podman", *["podman"] * 3)),
 }
 ALL = PROGRAMS | UNPRIVILEGED | TESTS
 
