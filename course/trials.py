@@ -18,6 +18,7 @@ A dict that comes back, ``{phase: seconds}``, becomes the phases of the trial.
 from __future__ import annotations
 
 import gc
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from types import GeneratorType
 from tqdm.auto import tqdm
 
 FEWEST_ROUNDS = 3  # a budget of time never leaves fewer
+HASTE = "COURSE_HASTE"  # divides every budget: tests run all that a learner runs, in fewer rounds
 
 Arm = Callable[[], object]
 
@@ -61,6 +63,8 @@ def run(
     ``warmup`` rounds come first and are not yielded. ``budget``: once so many seconds are
     spent no round begins, after the third. An arm's exception ends it, noting arm and round.
     """
+    if budget is not None:
+        budget /= float(os.environ.get(HASTE, "1"))
     shuffler, began = random.Random(seed), time.perf_counter()
     steps = (warmup + rounds) * len(arms)
     # smoothing=0: arms differ a thousandfold, only the average over all foretells the end.

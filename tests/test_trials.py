@@ -44,6 +44,14 @@ def test_seconds_are_the_seconds_that_passed() -> None:
     assert 0.02 <= trial.seconds <= time.perf_counter() - began
 
 
+def test_haste_divides_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+    for haste in ("1", "1000000"):
+        monkeypatch.setenv(trials.HASTE, haste)
+        counts.append(len(list(trials.run({"a": lambda: spin(0.001)}, rounds=20, budget=5))))
+    assert counts == [20, trials.FEWEST_ROUNDS]
+
+
 def test_trials_begin_one_after_another() -> None:
     done = list(trials.run({"a": lambda: spin(0.001)}, rounds=5))
     assert all(first.started + first.seconds <= then.started for first, then in pairwise(done))
@@ -84,7 +92,10 @@ def test_the_collector_rests_while_the_clock_runs() -> None:
     assert gc.isenabled()
 
 
-def test_a_spent_budget_begins_no_further_round_after_the_third() -> None:
+def test_a_spent_budget_begins_no_further_round_after_the_third(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(trials.HASTE, raising=False)
     done = list(trials.run({"a": lambda: spin(0.01)}, rounds=50, budget=0.0))
     assert [trial.round for trial in done] == [1, 2, 3]
     done = list(trials.run({"a": lambda: spin(0.01)}, rounds=50, warmup=0, budget=0.1))
