@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def number(value: float) -> str:
     """Two significant digits, three from a hundred on: 0.0038, 1.5, 12, 148, 1,390."""
-    if abs(value) < 100:
+    if abs(value) < 99.5:  # which two digits would make 1.0e+02
         return f"{value:#.2g}".rstrip(".")
     return f"{float(f'{value:.3g}'):,.0f}"
 
