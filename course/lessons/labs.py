@@ -56,7 +56,9 @@ def lab_from(solution: dict) -> dict:
     """The lab of a solution: its tasks blank, no outputs, the same cell ids."""
     cells = [_blank(cell) for cell in solution["cells"] if not _explains(cell)]
     kept = {key: solution[key] for key in ("metadata", "nbformat", "nbformat_minor")}
-    return kept | {"cells": cells}
+    # What the solution's outputs were stored with says nothing of a lab, which has none.
+    metadata = {key: value for key, value in kept["metadata"].items() if key != "two_boxes"}
+    return kept | {"cells": cells, "metadata": metadata}
 
 
 def solution_of(lesson: Lesson, task: str) -> str:
