@@ -41,17 +41,6 @@ def start(become_root: list[str]) -> None:
 
     Raises EngineUnreachable with the last lines of its log, or EngineForbidden.
     """
-    try:
-        _start_once(become_root)
-    except EngineForbidden:
-        raise
-    except EngineUnreachable:
-        if _runs():
-            raise
-        _start_once(become_root)  # on a busy machine it gives up waiting for its own parts
-
-
-def _start_once(become_root: list[str]) -> None:
     # Never a second daemon: it would take the network bridge away from the first.
     if not _runs():
         subprocess.run([*become_root, *start_command()], check=False)

@@ -231,9 +231,9 @@ def _kill_group(pid: int, start: int) -> None:
 
 
 def _is_over(path: Path) -> bool:
-    if not re.fullmatch(r"\d+-\d+", path.stem):
-        return False
-    return path.suffix == GONE or not processes.is_alive(*map(int, path.stem.split("-")))
+    # One that is alive and has renamed its folder is about to end, and clears up by itself.
+    is_session = re.fullmatch(r"\d+-\d+", path.stem)
+    return bool(is_session) and not processes.is_alive(*map(int, path.stem.split("-")))
 
 
 def _unlock(_function: Any, path: str, error: Any) -> None:

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -26,6 +28,13 @@ print(engine().info()["DockerRootDir"])
 daemon.start([])
 print(daemon._runs())
 """
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """The daemon makes sockets below it, whose paths stay below 108 bytes; tmp_path can be long."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -91,10 +100,10 @@ def test_a_user_who_is_not_let_in_is_told_at_once(
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("dockerd"), reason="needs root and the packaged dockerd"
 )
-def test_a_real_daemon_is_started_once_and_answers(tmp_path: Path) -> None:
-    programs = tmp_path / "bin"
+def test_a_real_daemon_is_started_once_and_answers(short_path: Path) -> None:
+    programs = short_path / "bin"
     programs.mkdir()
-    script = DOCKERD.format(dockerd=shutil.which("dockerd"), here=tmp_path)
+    script = DOCKERD.format(dockerd=shutil.which("dockerd"), here=short_path)
     (programs / "dockerd").write_text(script)
     (programs / "dockerd").chmod(0o755)
     own_world = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -102,10 +111,10 @@ def test_a_real_daemon_is_started_once_and_answers(tmp_path: Path) -> None:
     done = subprocess.run(
         [*own_world, "sh", "-c", inside, sys.executable, START_TWICE],
         env=os.environ
-        | {"PATH": f"{programs}:{os.environ['PATH']}", "COURSE_DATA_DIR": str(tmp_path)},
+        | {"PATH": f"{programs}:{os.environ['PATH']}", "COURSE_DATA_DIR": str(short_path)},
         capture_output=True,
         text=True,
         check=False,
         timeout=100,
     )
-    assert done.stdout.split() == [str(tmp_path / "data"), "True"], done.stderr
+    assert done.stdout.split() == [str(short_path / "data"), "True"], done.stderr

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from faults.world import becomes_true
 from test_inside_a_container_lab import defined
 
 from course import claims, images, processes
@@ -239,11 +240,11 @@ def test_a_wire_reaches_the_host_and_goes_with_the_container(
     steps: list, nothing_left: None
 ) -> None:
     wire = part("wire")
-    cards = os.listdir("/sys/class/net")
     with part("workshop").running("nc -l -p 80 -e echo hello", *steps) as pid:
         wire.lay(pid)
         assert wire.hear() == "hello"
-    assert f"tb-{os.getpid()}" not in set(os.listdir("/sys/class/net")) - set(cards)
+    # The kernel takes a namespace apart when it finds time.
+    assert becomes_true(lambda: f"tb-{os.getpid()}" not in os.listdir("/sys/class/net"))
 
 
 def uses_too_much(box: object) -> None:
