@@ -10,7 +10,8 @@ TEST_PACKAGES := .venv/.tests-$(shell cat requirements-test.lock pyproject.toml 
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 # A file stays whole, and the files keep their order: what solutions reached is looked at after them.
-TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# Three on two cores: much of a test is waiting.
+AT_A_TIME := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -41,7 +42,7 @@ bench: $(TEST_PACKAGES)  ## measure every goal that the course sets itself: BENC
 
 test: $(TEST_PACKAGES) lint  ## run every test, notebook and solution
 	@$(BIN)/course setup --tests
-	@$(BIN)/python -m pytest $(TWO_AT_A_TIME) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks solutions tests
+	@$(BIN)/python -m pytest $(AT_A_TIME) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks solutions tests
 
 lint: $(TEST_PACKAGES)  ## look for mistakes without running anything
 	@$(BIN)/ruff check
