@@ -1,9 +1,10 @@
 """A check looks at a state and says what it found; it never changes anything and never raises.
 
 A lab's tasks are checks of the learner's own notebook. They stand in
-``course/lessons/<slug>/checks.py``, each a function that is given the learner's names::
+``course/lessons/<slug>/checks.py``, each a function that is given the learner's names. The number
+at the end says which of the lesson's objectives it practises::
 
-    @task("reach-it", "The container answers on the port you chose")
+    @task("reach-it", "The container answers on the port you chose", 2)
     def reach_it(names: Names) -> Finding:
         port = names["port"]            # not there yet: the outcome is "not attempted"
         if not answers(port):
@@ -138,17 +139,23 @@ class Names(Mapping[str, object]):
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do in a lab: its name, the state to reach in one sentence, and who looks."""
+    """One thing to do in a lab: its name, the state to reach in one sentence, and who looks.
+
+    ``practises``: which of the lesson's objectives are practised by it, counted from 1.
+    """
 
     name: str
     description: str
     look: Callable[[Names], Finding]
+    practises: tuple[int, ...]
 
     def check(self, namespace: Mapping[str, object]) -> Check:
         """The check of this task for one learner's names."""
         return Check(self.description, lambda: self.look(Names(namespace)))
 
 
-def task(name: str, description: str) -> Callable[[Callable[[Names], Finding]], Task]:
-    """Make a task of the function below it."""
-    return lambda look: Task(name, description, look)
+def task(
+    name: str, description: str, *practises: int
+) -> Callable[[Callable[[Names], Finding]], Task]:
+    """Make a task of the function below it; the numbers are the objectives that it practises."""
+    return lambda look: Task(name, description, look, practises)

@@ -17,7 +17,7 @@ STREET = 5
 OPTIONS = 'ports={"8000/tcp": ("127.0.0.1", None)}'
 
 
-@task("holder", f"`holder` is the number of the process that has port {PORT} of the machine")
+@task("holder", f"`holder` is the number of the process that has port {PORT} of the machine", 1)
 def holder(names: Names) -> Finding:
     answer, machine = names["holder"], looks.container(MACHINE)
     if isinstance(machine, Finding):
@@ -34,7 +34,7 @@ def holder(names: Names) -> Finding:
     return passed(f"process {answer} waits at port {PORT}")
 
 
-@task("file", "`file` is the path of the file that both programs write")
+@task("file", "`file` is the path of the file that both programs write", 1)
 def file(names: Names) -> Finding:
     answer = str(names["file"]).rstrip("/")
     if answer == FILE:
@@ -57,7 +57,7 @@ def file(names: Names) -> Finding:
     )
 
 
-@task("versions", "`versions` says which Lua each of the two programs needs")
+@task("versions", "`versions` says which Lua each of the two programs needs", 1)
 def versions(names: Names) -> Finding:
     answer = names["versions"]
     if not isinstance(answer, dict) or set(answer) != set(LUA):
@@ -80,7 +80,7 @@ def versions(names: Names) -> Finding:
     return passed("the bakery is old, the library is new")
 
 
-@task("side-by-side", "`bakery_url` and `library_url` show both, unchanged, side by side")
+@task("side-by-side", "`bakery_url` and `library_url` show both, unchanged, side by side", 4)
 def side_by_side(names: Names) -> Finding:
     urls = {"bakery": names["bakery_url"], "library": names["library_url"]}
     for app, url in urls.items():
@@ -98,7 +98,7 @@ def side_by_side(names: Names) -> Finding:
     return passed("two doors, two counts, two Luas")
 
 
-@task("proof", "`shares_files(one, other)` finds out whether two containers share their files")
+@task("proof", "`shares_files(one, other)` finds out whether two containers share their files", 3)
 def proof(names: Names) -> Finding:
     asked, boxes = names["shares_files"], [looks.container(BAKERY), looks.container(LIBRARY)]
     for found in boxes:
@@ -124,7 +124,7 @@ def proof(names: Names) -> Finding:
     return passed("it says no where there is a wall, and yes where there is none")
 
 
-@task("street", f"`urls` has the addresses of {STREET} bakeries that count for themselves")
+@task("street", f"`urls` has the addresses of {STREET} bakeries that count for themselves", 4)
 def street(names: Names) -> Finding:
     given = names["urls"]
     urls = list(dict.fromkeys(given)) if isinstance(given, list | tuple) else []

@@ -22,7 +22,7 @@ SHORTEST = 3  # letters of a greeting
 MIB = 2**20
 
 
-@task("boot", "`machine` was booted and runs; `version` is its kernel's")
+@task("boot", "`machine` was booted and runs; `version` is its kernel's", 1)
 @looks.of_machine("machine")
 def boot(machine: VirtualMachine, names: Names) -> Finding:
     if "kernel started" not in machine.phases:
@@ -44,7 +44,7 @@ def boot(machine: VirtualMachine, names: Names) -> Finding:
     return passed(f"it was booted, and its kernel is {right}")
 
 
-@task("find-it", "`qemu` is the process of the host that runs `machine`")
+@task("find-it", "`qemu` is the process of the host that runs `machine`", 1)
 @looks.of_machine("machine")
 def find_it(machine: VirtualMachine, names: Names) -> Finding:
     qemu, thread = names["qemu"], machine.threads[0]
@@ -66,7 +66,7 @@ def find_it(machine: VirtualMachine, names: Names) -> Finding:
     return passed(f"process {right} is {looks.program_of(right)}, and {thread} is a thread of it")
 
 
-@task("resize", f"`larger` has two processors, and `free` reports {LEAST} to {MOST} MiB")
+@task("resize", f"`larger` has two processors, and `free` reports {LEAST} to {MOST} MiB", 2)
 @looks.of_machine("larger")
 def resize(larger: VirtualMachine, names: Names) -> Finding:
     processors = int(larger.exec("nproc").stdout)
@@ -91,7 +91,7 @@ def resize(larger: VirtualMachine, names: Names) -> Finding:
     return passed(f"2 processors, and {total} MiB by its own count")
 
 
-@task("hand-back", f"`lender` has at most {LEFT} MiB left, and the host at least {FREED} back")
+@task("hand-back", f"`lender` has at most {LEFT} MiB left, and the host at least {FREED} back", 2)
 @looks.of_machine("lender")
 def hand_back(lender: VirtualMachine, names: Names) -> Finding:
     if not lender.balloon:
@@ -121,7 +121,7 @@ def hand_back(lender: VirtualMachine, names: Names) -> Finding:
     return passed(f"{left} MiB are left to the guest, and the host has {freed / MIB:.0f} back")
 
 
-@task("disk", "`read_back`, read by a second machine, is the first line on `disk`")
+@task("disk", "`read_back`, read by a second machine, is the first line on `disk`", 2)
 def disk(names: Names) -> Finding:
     path, read_back = looks.path_of(names["disk"]), names["read_back"]
     if path is None:
@@ -149,7 +149,7 @@ def disk(names: Names) -> Finding:
     return passed(f"{line!r} outlived the machine that wrote it")
 
 
-@task("own-os", "A PC that boots from `own_os` says your `greeting` on its serial port, once")
+@task("own-os", "A PC that boots from `own_os` says your `greeting` on its serial port, once", 3)
 def own_os(names: Names) -> Finding:
     greeting, path = names["greeting"], looks.path_of(names["own_os"])
     if not isinstance(greeting, str) or len(greeting) < SHORTEST or not greeting.isascii():
@@ -176,7 +176,7 @@ def own_os(names: Names) -> Finding:
     return looks.booted(path, greeting)
 
 
-@task("knob", f"`measured` shows in {ROUNDS} rounds a knob that matters, `slower` how much")
+@task("knob", f"`measured` shows in {ROUNDS} rounds a knob that matters, `slower` how much", 5)
 def knob(names: Names) -> Finding:
     measured, slower = names["measured"], names["slower"]
     arms = set(measured["arm"]) if isinstance(measured, pd.DataFrame) and "cpu" in measured else ()
@@ -226,7 +226,7 @@ def _agree(ratio: stats.Estimate, slower: float) -> bool:
     return 0.98 * ratio.low <= slower <= 1.02 * ratio.high
 
 
-@task("other-processor", "`foreign` has another kind of processor; `times` is a ratio")
+@task("other-processor", "`foreign` has another kind of processor; `times` is a ratio", 4)
 @looks.of_machine("foreign")
 def other_processor(foreign: VirtualMachine, names: Names) -> Finding:
     kind = foreign.exec("uname -m").stdout.strip()

@@ -25,7 +25,7 @@ SERIAL, THREAD, MMIO = 0x3F8, 4711, 6
 CHEAPEST, DEAREST = 0.5, 1000.0  # microseconds of one exit, on any machine that runs Python
 
 
-@task("mov", "`mov` can load a word of two bytes")
+@task("mov", "`mov` can load a word of two bytes", 2)
 def mov(names: Names) -> Finding:
     cpu, raised = after(names, "mov", "ba 34 12")
     if raised:
@@ -41,7 +41,7 @@ def mov(names: Names) -> Finding:
     return passed(start)
 
 
-@task("arithmetic", "`add`, `inc` and `dec` keep to their bits and set the zero flag")
+@task("arithmetic", "`add`, `inc` and `dec` keep to their bits and set the zero flag", 2)
 def arithmetic(names: Names) -> Finding:
     faults = (found for row in SUMS if not (found := came_out(names, row)))
     return next(faults, passed(f"{len(SUMS)} sums came out right, the zero flag too"))
@@ -72,7 +72,7 @@ JUMPS = (
 )
 
 
-@task("jump", "`jump` goes forward and back, and counts from the next instruction")
+@task("jump", "`jump` goes forward and back, and counts from the next instruction", 2)
 def jump(names: Names) -> Finding:
     for place, distance, taken, target, hint in JUMPS:
         cpu = names["Cpu"](bytes(place) + bytes([distance]), Bus())
@@ -88,7 +88,7 @@ def jump(names: Names) -> Finding:
     return passed("forward, backward, around the end of memory, and not taken")
 
 
-@task("step", "`step` fetches an opcode, looks it up, and does it")
+@task("step", "`step` fetches an opcode, looks it up, and does it", 2)
 def step(names: Names) -> Finding:
     cpu = names["Cpu"](bytes.fromhex("b1 07 f4"), Bus())
     _, raised = tried(names["step"], cpu)
@@ -116,7 +116,7 @@ def after(
     return cpu, tried(names[function], cpu)[1]
 
 
-@task("plug-memory", "`plug_memory` makes our memory the guest's")
+@task("plug-memory", "`plug_memory` makes our memory the guest's", 5)
 def plug_memory(names: Names) -> Finding:
     guest, ioctl = Guest("kvm", "vm", "vcpu", bytearray(64), mmap(-1, 0x10000)), Recorder()
     _, raised = tried(borrowed(names["plug_memory"], ioctl=ioctl), guest)
@@ -142,7 +142,7 @@ def region_of(call: tuple) -> tuple[int, ...]:
     return ()
 
 
-@task("answer", "`answer` is the device that the guest asks for")
+@task("answer", "`answer` is the device that the guest asks for", 3)
 def answer(names: Names) -> Finding:
     guest, device = ScriptedGuest(), Listener()
     guest.want(SERIAL, ord("A"))
@@ -171,7 +171,7 @@ def answered_in(names: Names) -> Finding:
     return passed("a byte out, a byte in, and an empty port: each got where it belongs")
 
 
-@task("serve", "`serve` enters the guest as often as it asks for a device")
+@task("serve", "`serve` enters the guest as often as it asks for a device", 3)
 def serve(names: Names) -> Finding:
     loop = borrowed(names["serve"], enter=ScriptedGuest.enter, answer=hypervisor.answer)
     guest, device = ScriptedGuest((SERIAL, 79), (SERIAL, 75), EXIT_HLT), Listener()
@@ -188,7 +188,7 @@ def serve(names: Names) -> Finding:
     return passed("two bytes served, and three kinds of end told apart")
 
 
-@task("deadline", "`kick` gets the thread out of a guest that never ends")
+@task("deadline", "`kick` gets the thread out of a guest that never ends", 5)
 def deadline(names: Names) -> Finding:
     guest, pthread_kill = ScriptedGuest(), Recorder()
     _, raised = tried(borrowed(names["kick"], pthread_kill=pthread_kill), guest, THREAD)
@@ -202,7 +202,7 @@ def deadline(names: Names) -> Finding:
     return passed("the guest may not go on, and its thread is called out")
 
 
-@task("invent", "A guest reaches a device of your own, on a port that you chose")
+@task("invent", "A guest reaches a device of your own, on a port that you chose", 3)
 def invent(names: Names) -> Finding:
     port, device, program = names["my_port"], names["my_device"], names["my_program"]
     if port == SERIAL:
@@ -223,7 +223,7 @@ def run_program(program: str | bytes, bus: Bus) -> str:
     return emulate(code(program) if isinstance(program, str) else program, bus, limit=100_000)
 
 
-@task("price", "`price` is what one exit costs, in microseconds")
+@task("price", "`price` is what one exit costs, in microseconds", 4)
 def price(names: Names) -> Finding:
     found = getattr(names["price"], "value", names["price"])
     if isinstance(found, bool) or not isinstance(found, int | float):

@@ -44,7 +44,7 @@ def of_container(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
     return decorate
 
 
-@task("clock", "The container `two-boxes-clock` runs and has said the time more than once")
+@task("clock", "The container `two-boxes-clock` runs and has said the time more than once", 1)
 @of_container("two-boxes-clock")
 def clock(found: Container, names: Names) -> Finding:
     if found.status != "running":
@@ -65,7 +65,7 @@ def clock(found: Container, names: Names) -> Finding:
     return passed(f"it runs, and its last word was {times[-1]}")
 
 
-@task("ask", "`ask(method, path, body)` speaks HTTP with the engine and returns status and data")
+@task("ask", "`ask(method, path, body)` speaks HTTP with the engine and returns status and data", 1)
 def ask(names: Names) -> Finding:
     asked = names["ask"]
     if not callable(asked):
@@ -83,7 +83,7 @@ def ask(names: Names) -> Finding:
     return _empty_body(asked)
 
 
-@task("by-hand", "`two-boxes-by-hand` runs, is named by-hand inside, and may use 32 MiB")
+@task("by-hand", "`two-boxes-by-hand` runs, is named by-hand inside, and may use 32 MiB", 1)
 @of_container("two-boxes-by-hand")
 def by_hand(found: Container, names: Names) -> Finding:
     inside, limit = found.attrs["Config"]["Hostname"], found.attrs["HostConfig"]["Memory"]
@@ -111,7 +111,7 @@ def by_hand(found: Container, names: Names) -> Finding:
     return passed("it runs, as described")
 
 
-@task("find-it", "`host_pid` is its process on the host, `shim_pid` the parent of that")
+@task("find-it", "`host_pid` is its process on the host, `shim_pid` the parent of that", 2)
 @of_container("two-boxes-by-hand")
 def find_it(found: Container, names: Names) -> Finding:
     process, shim = names["host_pid"], names["shim_pid"]
@@ -136,7 +136,7 @@ def find_it(found: Container, names: Names) -> Finding:
     return passed(f"process {right} is the child of {_program(parent)}, process {parent}")
 
 
-@task("polite", "`two-boxes-polite` runs, and its process 1 listens to SIGTERM")
+@task("polite", "`two-boxes-polite` runs, and its process 1 listens to SIGTERM", 4)
 @of_container("two-boxes-polite")
 def polite(found: Container, names: Names) -> Finding:
     if found.status != "running":
@@ -160,7 +160,7 @@ def polite(found: Container, names: Names) -> Finding:
     )
 
 
-@task("stubborn", "`two-boxes-stubborn` gave up after 2 restarts; `deaths` is what you heard of it")
+@task("stubborn", "`two-boxes-stubborn` gave up after 2 restarts; `deaths` is what you heard", 3, 5)
 @of_container("two-boxes-stubborn")
 def stubborn(found: Container, names: Names) -> Finding:
     policy = found.attrs["HostConfig"]["RestartPolicy"]

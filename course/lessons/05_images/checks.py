@@ -47,7 +47,7 @@ def of_image(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
     return decorate
 
 
-@task("site", "`two-boxes-site` has your page at /srv/index.html, and its command serves it")
+@task("site", "`two-boxes-site` has your page at /srv/index.html, and its command serves it", 1)
 @of_image("two-boxes-site")
 def site(found: Image, names: Names) -> Finding:
     page = content(found, PAGE)
@@ -71,7 +71,7 @@ def site(found: Image, names: Names) -> Finding:
     return passed(f"a page of {len(page)} bytes, served by {command}")
 
 
-@task("order", "`two-boxes-order` installs its tools below the page, so an edit costs one step")
+@task("order", "`two-boxes-order` installs its tools below the page, so an edit costs one step", 3)
 @of_image("two-boxes-order")
 def order(found: Image, names: Names) -> Finding:
     pile = layers(found)
@@ -95,7 +95,7 @@ def order(found: Image, names: Names) -> Finding:
     return passed("an edit of the page leaves the layer of the tools as it is")
 
 
-@task("explain", "`sizes` says what each layer of `two-boxes-fat` adds, `wasted` what is hidden")
+@task("explain", "`sizes` says what each layer of `two-boxes-fat` adds, `wasted` what is hidden", 2)
 @of_image("two-boxes-fat")
 def explain(found: Image, names: Names) -> Finding:
     pile = layers(found)
@@ -121,7 +121,7 @@ def explain(found: Image, names: Names) -> Finding:
     return passed(f"{len(right)} layers, and {size(hidden)} that nobody can see")
 
 
-@task("slim", "`two-boxes-slim` has the same page in a tenth of the bytes of `two-boxes-fat`")
+@task("slim", "`two-boxes-slim` has the same page in a tenth of the bytes of `two-boxes-fat`", 5)
 @of_image("two-boxes-slim")
 def slim(found: Image, names: Names) -> Finding:
     fat = engine().images.get("two-boxes-fat")
@@ -142,7 +142,7 @@ def slim(found: Image, names: Names) -> Finding:
     return passed(f"{large / small:.0f} times smaller: {small / 1e6:.1f} MB")
 
 
-@task("image-id", "`image_id(archive)` computes an image's ID from the bytes of its archive")
+@task("image-id", "`image_id(archive)` computes an image's ID from the bytes of its archive", 4)
 def image_id(names: Names) -> Finding:
     computes = names["image_id"]
     if not callable(computes):
@@ -169,7 +169,7 @@ def image_id(names: Names) -> Finding:
     return passed("right for two images")
 
 
-@task("by-hand", "`two-boxes-by-hand` came from your own archive, and you knew its ID before")
+@task("by-hand", "`two-boxes-by-hand` came from your own archive, and you knew its ID before", 4)
 @of_image("two-boxes-by-hand")
 def by_hand(found: Image, names: Names) -> Finding:
     pile = layers(found)

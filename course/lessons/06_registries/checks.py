@@ -20,7 +20,7 @@ def silent(name: str, port: object) -> Finding:
     )
 
 
-@task("run-it", "At `port` on 127.0.0.1 a registry answers, which only this machine can reach")
+@task("run-it", "At `port` on 127.0.0.1 a registry answers, which only this machine can reach", 1)
 def run_it(names: Names) -> Finding:
     port = names["port"]
     answer = ask(port, "")
@@ -56,7 +56,7 @@ def _kept_private(container: dict, port: object) -> Finding:
     return passed(f"a registry, at 127.0.0.1:{port} and nowhere else")
 
 
-@task("by-hand", "`digest` is the digest of `shop:1.0` in your registry")
+@task("by-hand", "`digest` is the digest of `shop:1.0` in your registry", 1, 3)
 def by_hand(names: Names) -> Finding:
     port = names["port"]
     right = digest_of(port, "1.0")
@@ -75,7 +75,7 @@ def by_hand(names: Names) -> Finding:
     return explained(digest, right, ask(port, "shop/manifests/1.0").json())
 
 
-@task("take-it-back", "`latest` means the same image as `1.0`")
+@task("take-it-back", "`latest` means the same image as `1.0`", 3)
 def take_it_back(names: Names) -> Finding:
     port = names["port"]
     good, bad, latest = (digest_of(port, tag) for tag in ("1.0", "2.0", "latest"))
@@ -106,7 +106,7 @@ def take_it_back(names: Names) -> Finding:
     )
 
 
-@task("lock-it", "At `locked` a registry lets in nobody but `login`, and has the same `shop:1.0`")
+@task("lock-it", "At `locked` a registry lets in only `login`, and has the same `shop:1.0`", 5)
 def lock_it(names: Names) -> Finding:
     locked, login = names["locked"], names["login"]
     stranger = ask(locked, "")
@@ -155,7 +155,7 @@ def _same_image(port: object, locked: object, login: tuple[str, str]) -> Finding
     return passed(f"strangers get 401, and shop:1.0 is {there[:19]}… in both")
 
 
-@task("pipeline", "3.0 passed the pipeline and runs; 3.1 was built and never pushed")
+@task("pipeline", "3.0 passed the pipeline and runs; 3.1 was built and never pushed", 5)
 def pipeline(names: Names) -> Finding:
     port = names["port"]
     built = {version: _in_engine(port, version) for version in ("3.0", "3.1")}
@@ -204,7 +204,7 @@ def _runs(reference: str) -> bool:
     return any(reference in images.get(one["ImageID"], []) for one in running)
 
 
-@task("free-space", "2.0 is gone, its blobs too, and 1.0 is whole")
+@task("free-space", "2.0 is gone, its blobs too, and 1.0 is whole", 1)
 def free_space(names: Names) -> Finding:
     port = names["port"]
     if not _in_engine(port, "2.0") or digest_of(port, "2.0"):

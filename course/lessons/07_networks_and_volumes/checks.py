@@ -17,7 +17,7 @@ CRAMPED = 2048  # kilobytes
 KILLED = 137  # 128 + 9, the number of SIGKILL
 
 
-@task("database", "In `network` runs a Redis that others find as `database`, and nobody else does")
+@task("database", "In `network` a Redis runs that others find as `database`, nobody else does", 1)
 def database(names: Names) -> Finding:
     network = names["network"]
     if not isinstance(network, Network) or network.name == "bridge":
@@ -70,7 +70,7 @@ def _well(container: dict) -> Finding:
     return passed("found as `database`, with no door to the outside")
 
 
-@task("front-door", "A visit to `url` is counted, and only this machine can come in")
+@task("front-door", "A visit to `url` is counted, and only this machine can come in", 2)
 def front_door(names: Names) -> Finding:
     url, network = names["url"], names["network"]
     answer = status(url)
@@ -113,7 +113,7 @@ def _counted(network: object) -> Finding:
     return passed(f"{visits} visits so far")
 
 
-@task("data-stays", "The database is on a volume, and knows visits that it has not counted itself")
+@task("data-stays", "The database is on a volume, and knows visits it has not counted itself", 3)
 def data_stays(names: Names) -> Finding:
     store = running(names["network"], "database")
     if store is None or not store["Mounts"]:
@@ -139,7 +139,7 @@ def data_stays(names: Names) -> Finding:
     return passed(f"{known} visits, of which {known - counted} are older than the container")
 
 
-@task("three-replicas", "Three replicas of the service counted the visitors in `pages`")
+@task("three-replicas", "Three replicas of the service counted the visitors in `pages`", 5)
 def three_replicas(names: Names) -> Finding:
     pages = names["pages"]
     if not isinstance(pages, list) or len(pages) < FEWEST_PAGES:
@@ -168,7 +168,7 @@ def three_replicas(names: Names) -> Finding:
     return passed(f"{len(pages)} visitors, counted by {len(met)} replicas")
 
 
-@task("killed", "A replica was killed under load, and no visitor noticed")
+@task("killed", "A replica was killed under load, and no visitor noticed", 5)
 def killed(names: Names) -> Finding:
     statuses = names["statuses"]
     if not isinstance(statuses, list) or len(statuses) < FEWEST_VISITS:
@@ -197,7 +197,7 @@ def killed(names: Names) -> Finding:
     return passed(f"{len(statuses)} visits, one replica killed, and every answer was 200")
 
 
-@task("full-volume", "`cramped` has refused a write on its small volume, and accepts them again")
+@task("full-volume", "`cramped` has refused a write on its small volume, and accepts them again", 4)
 def full_volume(names: Names) -> Finding:
     store = running(names["network"], "cramped")
     if store is None:

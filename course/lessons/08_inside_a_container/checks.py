@@ -17,7 +17,7 @@ workshop = import_module("course.lessons.08_inside_a_container.workshop")
 KEPT = 0b100_1111_1011  # capabilities 0, 1, 3, 4, 5, 6, 7 and 10, as bits
 
 
-@task("own-name", "`own_name` gives a host name of its own, and leaves the one outside alone")
+@task("own-name", "`own_name` gives a host name of its own, and leaves the one outside alone", 3)
 @attempts.guarded
 def own_name(names: Names) -> Finding:
     steps = attempts.steps(names, "own_name")
@@ -40,7 +40,7 @@ def own_name(names: Names) -> Finding:
     return passed(f"inside it is {inside!r}; its own root changed that, and nobody outside noticed")
 
 
-@task("own-processes", "`own_processes` makes the command process 1, and hands on how it ended")
+@task("own-processes", "`own_processes` makes the command process 1, and hands on how it ended", 3)
 @attempts.guarded
 def own_processes(names: Names) -> Finding:
     ran = attempts.tried("echo $$; sleep 0.5; exit 7", *attempts.steps(names, "own_processes"))
@@ -69,7 +69,7 @@ def own_processes(names: Names) -> Finding:
     return passed("it is process 1, and its exit code comes out")
 
 
-@task("own-mounts", "what is mounted after `own_mounts` is not seen outside")
+@task("own-mounts", "what is mounted after `own_mounts` is not seen outside", 3)
 @attempts.guarded
 def own_mounts(names: Names) -> Finding:
     steps = attempts.steps(names, "own_mounts")
@@ -94,7 +94,7 @@ def own_mounts(names: Names) -> Finding:
     return passed("one mount inside, none outside")
 
 
-@task("own-root", "`own_root` makes the image `/`, and no way leads back")
+@task("own-root", "`own_root` makes the image `/`, and no way leads back", 3)
 @attempts.guarded
 def own_root(names: Names) -> Finding:
     first, layer, last = attempts.steps(names, "own_mounts", "layer", "own_root")
@@ -127,7 +127,7 @@ def own_root(names: Names) -> Finding:
     return passed("the image's files, no mount of the host's, and no way out by `..`")
 
 
-@task("own-proc", "`own_proc` mounts a `/proc` that lists its own processes only")
+@task("own-proc", "`own_proc` mounts a `/proc` that lists its own processes only", 3, 4)
 @attempts.guarded
 def own_proc(names: Names) -> Finding:
     order = ("own_processes", "own_mounts", "layer", "own_proc", "own_root")
@@ -150,7 +150,7 @@ def own_proc(names: Names) -> Finding:
     return passed(f"{len(numbers)} processes, the first of them number {numbers[0]}")
 
 
-@task("own-network", "`own_network` gives a network of its own, its loopback switched on")
+@task("own-network", "`own_network` gives a network of its own, its loopback switched on", 3)
 @attempts.guarded
 def own_network(names: Names) -> Finding:
     steps = attempts.steps(names, "own_network")
@@ -173,7 +173,7 @@ def own_network(names: Names) -> Finding:
     return passed("a network with nothing but a loopback, which is on")
 
 
-@task("capped", "`capped` holds it to box.memory, box.cpus and box.pids")
+@task("capped", "`capped` holds it to box.memory, box.cpus and box.pids", 3)
 @attempts.guarded
 def capped(names: Names) -> Finding:
     steps = attempts.steps(names, "capped")
@@ -198,7 +198,7 @@ def capped(names: Names) -> Finding:
     return passed(f"killed with 137, refused at the {workshop.CAPS['pids']}th process, {waited}")
 
 
-@task("few-powers", "`few_powers` leaves the eight capabilities in KEPT, and none can be regained")
+@task("few-powers", "`few_powers` leaves the eight capabilities in KEPT; none can be regained", 3)
 @attempts.guarded
 def few_powers(names: Names) -> Finding:
     ran = attempts.tried("cat /proc/self/status", *attempts.steps(names, "few_powers"))
@@ -228,7 +228,7 @@ def few_powers(names: Names) -> Finding:
     return passed("eight powers, and root may not even change the host's name")
 
 
-@task("whole", "`container` builds every wall, and none is in another's way")
+@task("whole", "`container` builds every wall, and none is in another's way", 3, 4)
 @attempts.guarded
 def whole(names: Names) -> Finding:
     steps = names["container"]

@@ -40,7 +40,7 @@ def of_box(name: str, kind: type[Box]) -> Callable[[Judge], Callable[[Names], Fi
     return decorate
 
 
-@task("return", "`service` was wrecked, and is back: its sign, and its program where it was")
+@task("return", "`service` was wrecked, and is back: its sign, and its program where it was", 1)
 @of_box("service", VirtualMachine)
 def back(service: VirtualMachine, names: Names) -> Finding:
     return looks.judged(
@@ -50,7 +50,7 @@ def back(service: VirtualMachine, names: Names) -> Finding:
     )
 
 
-@task("start-again", "`site` was wrecked, and is back: its sign, and a program that counts")
+@task("start-again", "`site` was wrecked, and is back: its sign, and a program that counts", 1)
 @of_box("site", Container)
 def start_again(site: Container, names: Names) -> Finding:
     return looks.judged(
@@ -60,7 +60,7 @@ def start_again(site: Container, names: Names) -> Finding:
     )
 
 
-@task("replicas", f"`replicas` are {REPLICAS} clones of `service`; no two write the same tokens")
+@task("replicas", f"`replicas` are {REPLICAS} clones of `service`; no two write the same tokens", 2)
 @of_box("service", VirtualMachine)
 def replicas(service: VirtualMachine, names: Names) -> Finding:
     found = names["replicas"]
@@ -76,7 +76,7 @@ def replicas(service: VirtualMachine, names: Names) -> Finding:
     )
 
 
-@task("capped", "`capped` gets half a processor and 48 MiB, and its /scratch holds 8 MiB")
+@task("capped", "`capped` gets half a processor and 48 MiB, and its /scratch holds 8 MiB", 3)
 @of_box("capped", Container)
 def capped(capped: Container, names: Names) -> Finding:
     given = capped.docker.attrs["HostConfig"]
@@ -91,7 +91,7 @@ def capped(capped: Container, names: Names) -> Finding:
     return passed(f"{cpus:g} processors, {given['Memory'] / 2**20:g} MiB, {size} KiB of scratch")
 
 
-@task("proof", "`share`, `inside` and `killed` prove the caps of `capped`")
+@task("proof", "`share`, `inside` and `killed` prove the caps of `capped`", 3)
 @of_box("capped", Container)
 def proof(capped: Container, names: Names) -> Finding:
     share, inside, killed = names["share"], names["inside"], names["killed"]
@@ -108,7 +108,7 @@ def proof(capped: Container, names: Names) -> Finding:
     return passed(f"{share:.2f} processors; {cap} bytes; kills that the kernel counted: {kills}")
 
 
-@task("moved", "`archive` is a file for `docker load`, with `site` and its sign in it")
+@task("moved", "`archive` is a file for `docker load`, with `site` and its sign in it", 4)
 def moved(names: Names) -> Finding:
     path = names["archive"]
     if not isinstance(path, str | Path) or not Path(path).is_file() or not tarfile.is_tarfile(path):
@@ -123,7 +123,7 @@ def moved(names: Names) -> Finding:
     return passed("whoever loads it finds the sign")
 
 
-@task("clean", "`clean(test, box)` runs a test in a box, and leaves the box as it was")
+@task("clean", "`clean(test, box)` runs a test in a box, and leaves the box as it was", 5)
 def clean(names: Names) -> Finding:
     chosen = names["clean"]
     said = "twice the same answer, and nothing left behind, even by a test that raised"

@@ -11,7 +11,7 @@ FEWEST_ROUNDS = stats.FEWEST  # with fewer there is no 95 % interval of a median
 CLOSE = 1e-6  # what the learner computes must be the same number, not a similar one
 
 
-@task("fair-race", "`frame` holds six rounds of two arms or more, taken in turns")
+@task("fair-race", "`frame` holds six rounds of two arms or more, taken in turns", 1)
 def fair_race(names: Names) -> Finding:
     frame = names["frame"]
     if not isinstance(frame, pd.DataFrame) or not {"arm", "round", "seconds"} <= set(frame):
@@ -56,7 +56,7 @@ def _taken_in_turns(frame: pd.DataFrame, rounds: int) -> Finding:
     return passed(f"{frame['arm'].nunique()} arms, {rounds} rounds, in turns")
 
 
-@task("ratio", "`factor` is the ratio of `vm booted` to `container`, with its interval")
+@task("ratio", "`factor` is the ratio of `vm booted` to `container`, with its interval", 2)
 def ratio(names: Names) -> Finding:
     factor, frame = names["factor"], names["frame"]
     right = stats.ratio(frame, "vm booted", "container")
@@ -92,7 +92,7 @@ def ratio(names: Names) -> Finding:
     return passed(f"{right.value:.3g} ({right.low:.3g} to {right.high:.3g})")
 
 
-@task("slowest-phase", "`slowest` names the phase in which a booting machine spends most time")
+@task("slowest-phase", "`slowest` names the phase in which a booting machine spends most time", 3)
 def slowest_phase(names: Names) -> Finding:
     slowest, frame = names["slowest"], names["frame"]
     lengths = phase_lengths(frame[frame["arm"] == "vm booted"])
@@ -122,7 +122,7 @@ def phase_lengths(trials: pd.DataFrame) -> pd.Series:
     return ordered.diff(axis=1).fillna({ordered.columns[0]: ordered.iloc[:, 0]}).median()
 
 
-@task("cost", "`cost` says how many bytes of memory one container and one machine cost the host")
+@task("cost", "`cost` says how many bytes of memory one container and one machine cost the host", 4)
 def cost(names: Names) -> Finding:
     found = names["cost"]
     if not isinstance(found, dict) or set(found) != {"container", "vm"}:
@@ -142,7 +142,7 @@ def cost(names: Names) -> Finding:
     return passed(", ".join(f"{name} {value / 2**20:.0f} MiB" for name, value in found.items()))
 
 
-@task("take-apart", "`again` holds `ours` and `theirs`, measured in turns, six rounds of each")
+@task("take-apart", "`again` holds `ours` and `theirs`, measured in turns, six rounds of each", 1)
 def take_apart(names: Names) -> Finding:
     again = names["again"]
     if not isinstance(again, pd.DataFrame) or set(again.get("arm", [])) != {"ours", "theirs"}:
@@ -163,7 +163,7 @@ def _rounds_in_turns(frame: pd.DataFrame, arm: str, baseline: str) -> Finding:
     return passed(f"{arm} / {baseline}: {factor.value:.2f} ({factor.low:.2f} to {factor.high:.2f})")
 
 
-@task("quicker-tools", "`without` is the ratio again, as if QEMU's own start took no time")
+@task("quicker-tools", "`without` is the ratio again, as if QEMU's own start took no time", 5)
 def quicker_tools(names: Names) -> Finding:
     without, frame = names["without"], names["frame"]
     tools = frame["phase qemu started"].fillna(0)
@@ -192,7 +192,7 @@ def quicker_tools(names: Names) -> Finding:
     return passed(f"{right.value:.3g} ({right.low:.3g} to {right.high:.3g})")
 
 
-@task("larger-image", "`share` says which part of its start each image took, `small` and `large`")
+@task("larger-image", "`share` says which part of its start each image took: `small`, `large`", 5)
 def larger_image(names: Names) -> Finding:
     arrivals, share = names["arrivals"], names["share"]
     if not isinstance(arrivals, pd.DataFrame) or set(arrivals.get("arm", [])) != {"small", "large"}:

@@ -62,7 +62,7 @@ def of_container(name: str) -> Callable:
     return decorate
 
 
-@task("count", "`count` is how many capabilities process 1 of `two-boxes-subject` has")
+@task("count", "`count` is how many capabilities process 1 of `two-boxes-subject` has", 2)
 def count(names: Names) -> Finding:
     answer = names["count"]
     mask = int(Inside(engine().containers.get("two-boxes-subject")).status["CapEff"], 16)
@@ -77,7 +77,7 @@ def count(names: Names) -> Finding:
     return passed(f"{right}: the default ones, less two, plus one")
 
 
-@task("key", "`holds_the_key(container)` says whether the engine's socket is within its mounts")
+@task("key", "`holds_the_key(container)` says whether the engine's socket is within its mounts", 3)
 def key(names: Names) -> Finding:
     asked = names["holds_the_key"]
     for source, right in MOUNTS.items():
@@ -98,27 +98,27 @@ def key(names: Names) -> Finding:
     return passed(f"right for {len(MOUNTS)} containers, with the socket or a folder around it")
 
 
-@task("powerless", "`two-boxes-safe` runs without root, without capabilities, and can gain none")
+@task("powerless", "`two-boxes-safe` runs without root, without capabilities, and can gain none", 5)
 @of_container("two-boxes-safe")
 def powerless(inside: Inside) -> Finding:
     said = f"user {inside.status['Uid']}, no capability, none to gain"
     return _judged(inside, _powerless, lambda _: passed(said))
 
 
-@task("read-only", "its root can only be read, and `/tmp` can be written")
+@task("read-only", "its root can only be read, and `/tmp` can be written", 5)
 @of_container("two-boxes-safe")
 def read_only(inside: Inside) -> Finding:
     return _judged(inside, _powerless, _read_only, lambda _: passed("only /tmp can be written"))
 
 
-@task("capped", "it may use at most 64 MiB of memory and 32 processes")
+@task("capped", "it may use at most 64 MiB of memory and 32 processes", 5)
 @of_container("two-boxes-safe")
 def capped(inside: Inside) -> Finding:
     done = passed("its memory and its processes are capped")
     return _judged(inside, _powerless, _read_only, _capped, lambda _: done)
 
 
-@task("service", "`two-boxes-service` is as hard, and answers `still here` on its port 8080")
+@task("service", "`two-boxes-service` is as hard, and answers `still here` on its port 8080", 5)
 @of_container("two-boxes-service")
 def service(inside: Inside) -> Finding:
     return _judged(inside, _powerless, _read_only, _capped, _serves)

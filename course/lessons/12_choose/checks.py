@@ -20,7 +20,7 @@ PLAUSIBLE = (2**20, 2**32)  # bytes of memory: from one megabyte to four gigabyt
 Judged = Finding | None
 
 
-@task("container", "`container` serves release 1 of the guest book, its database on a volume")
+@task("container", "`container` serves release 1 of the guest book, its database on a volume", 3)
 def container(names: Names) -> Finding:
     box = names["container"]
     return _first(
@@ -31,7 +31,7 @@ def container(names: Names) -> Finding:
     )
 
 
-@task("machine", "`machine` serves release 1 of the guest book from its own disk")
+@task("machine", "`machine` serves release 1 of the guest book from its own disk", 3)
 def machine(names: Names) -> Finding:
     box, example = names["machine"], 'VirtualMachine("tiny", disk=disk, network=True, …)'
     return _first(
@@ -42,7 +42,7 @@ def machine(names: Names) -> Finding:
     )
 
 
-@task("update", "both serve release 2, and know who signed under release 1")
+@task("update", "both serve release 2, and know who signed under release 1", 3)
 def update(names: Names) -> Finding:
     boxes = {name: names[name] for name in BOTH}
     if all(looks.release(box) == 1 for box in boxes.values()):
@@ -55,7 +55,7 @@ def update(names: Names) -> Finding:
     return _first(*asks, lambda: passed("release 2 in both, and no signature is lost"))
 
 
-@task("roll-back", "both serve release 1 again, and `lost` says how many signatures that cost each")
+@task("roll-back", "both serve release 1 again; `lost` says how many signatures it cost each", 3)
 def roll_back(names: Names) -> Finding:
     signed, lost = names["signed"], names["lost"]
     asks = [partial(_signed, signed)]
@@ -67,7 +67,7 @@ def roll_back(names: Names) -> Finding:
     return _first(*asks, lambda: passed("; ".join(said)))
 
 
-@task("restore", "both are gone, and `restored` serves in new boxes what `backups` holds")
+@task("restore", "both are gone, and `restored` serves in new boxes what `backups` holds", 3)
 def restore(names: Names) -> Finding:
     backups, restored = names["backups"], names["restored"]
     asks = []
@@ -82,7 +82,7 @@ def restore(names: Names) -> Finding:
     return _first(*asks, lambda: done)
 
 
-@task("measure", "`visits`, `deploys` and `memory` say what each box takes for the same site")
+@task("measure", "`visits`, `deploys` and `memory` say what each box takes for the same site", 3)
 def measure(names: Names) -> Finding:
     visits, deploys, memory = names["visits"], names["deploys"], names["memory"]
     return _first(
@@ -93,7 +93,7 @@ def measure(names: Names) -> Finding:
     )
 
 
-@task("report", "`report` has a choice, three pieces of evidence, and what would change your mind")
+@task("report", "`report` has a choice, three pieces of evidence, and what would change it", 3, 5)
 def report(names: Names) -> Finding:
     found = names["report"]
     if not isinstance(found, report_of.Report):
