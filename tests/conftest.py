@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from faults.table import Count, Table
 from faults.watch import Watch
+from hypothesis import HealthCheck, settings
 
 from course import paths, processes, reaper
 
@@ -36,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give every test and every notebook a progress that is not the learner's, and less time."""
     config.pluginmanager.register(Table(left_behind))
     config.pluginmanager.register(Watch())
+    # How long an example takes says how busy the machine is, and nothing about the code.
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
     if "PYTEST_XDIST_WORKER" in os.environ:
         return  # it has the folder of the process that started it
     os.environ.setdefault("COURSE_HASTE", "3")

@@ -54,7 +54,7 @@ INSTRUCTION = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(INSTRUCTION, max_size=30))
 def test_any_program_leaves_the_same_registers_on_both(program: list[tuple[int, ...]]) -> None:
     code = bytes(byte for instruction in program for byte in instruction) + b"\xf4"

@@ -163,7 +163,7 @@ def wait_until_open(port: int) -> None:
             time.sleep(0.05)
 
 
-def test_a_real_jupyterlab_has_the_workspace_and_asks_for_no_news(server: str) -> None:
+def test_a_real_jupyterlab_has_the_workspace_and_asks_for_nothing(server: str) -> None:
     address, _, token = server.partition("?")
     root = address[: address.index("/", len("http://"))]
 
@@ -178,5 +178,7 @@ def test_a_real_jupyterlab_has_the_workspace_and_asks_for_no_news(server: str) -
     ]
     settings = get("/lab/api/settings/@jupyterlab/apputils-extension:notification")
     assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
+    with urllib.request.urlopen(f"{root}/lab?{token}") as page:
+        assert b'"buildCheck": false' in page.read()  # there is nothing of ours to build
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{root}/api/contents")

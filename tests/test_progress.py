@@ -180,7 +180,7 @@ def test_the_export_holds_every_event(path: Path, tmp_path: Path) -> None:
 
 @given(text=some.text(some.characters(exclude_categories=())))
 @example(text="half a letter: \ud83d")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_an_answer_is_kept_as_the_text_that_it_is(text: str) -> None:
     with TemporaryDirectory() as folder:
         kept = Progress(Path(folder) / "progress.sqlite")

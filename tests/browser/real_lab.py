@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 LESSONS = ROOT / "tests" / "lessons"
@@ -45,6 +45,19 @@ class Lab:
         page.goto(f"{self.address}/lab/tree/{name}?reset&token={self.token}")
         expect(page.get_by_text(READY).first).to_be_visible(timeout=PATIENCE * 1000)
         return page
+
+    def reload(self, page: Page, name: str, view: Locator) -> None:
+        """Open it anew, until a view of it is there or has failed three times.
+
+        ipywidgets gives up on a view whose saved state comes over two seconds late, as on a busy
+        machine it may (its issue 3758); a person reloads once more.
+        """
+        given_up = page.get_by_text("model not found")
+        for _ in range(3):
+            self.open(page, name)
+            expect(view.or_(given_up).first).to_be_visible(timeout=PATIENCE * 1000)
+            if not given_up.count():
+                return
 
     def end_kernels(self, page: Page) -> None:
         """What happens overnight: every kernel is gone."""

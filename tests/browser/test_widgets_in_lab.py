@@ -223,8 +223,8 @@ def test_answers_are_there_after_a_reload_and_after_the_kernel_is_gone(
     expect(opened.page.get_by_text("Saving completed").first).to_be_visible()
     for end in (lambda: None, lambda: lab.end_kernels(opened.page)):
         end()
-        lab.open(opened.page, "views.ipynb")
-        expect(opened.verdict("mouse", "one")).to_contain_text("Right", timeout=PATIENCE)
+        lab.reload(opened.page, "views.ipynb", opened.question("mouse", "one"))
+        expect(opened.verdict("mouse", "one")).to_contain_text("Right")
         expect(opened.question("mouse", "one").get_by_label("The kernel")).to_be_checked()
         expect(opened.question("mouse", "number").get_by_role("textbox")).to_have_value("8")
     run_all(opened.page)
