@@ -7,7 +7,9 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from tempfile import NamedTemporaryFile, TemporaryFile
 from threading import Timer
@@ -18,6 +20,7 @@ from course.errors import CourseError, ToolMissing
 from course.trials import Arm
 
 DEADLINE = 120.0  # seconds for a program to say what it is waited for
+RUNS = 3  # of a command by a stop-watch, after one that does not count
 
 
 def program(command: Sequence[str]) -> Arm:
@@ -63,11 +66,18 @@ def until(command: Sequence[str], words: str, **options: Any) -> Arm:
 
 
 def hyperfine(command: Sequence[str]) -> dict[str, float]:
-    """Have hyperfine time one run of a command; its time is the phase "own". Raises ToolMissing."""
+    """Have hyperfine time a command; its median is the phase "own". Raises ToolMissing."""
     with NamedTemporaryFile(suffix=".json") as file:
-        flags = ["--runs=1", "--shell=none", f"--export-json={file.name}"]
+        flags = [f"--runs={RUNS}", "--warmup=1", "--shell=none", f"--export-json={file.name}"]
         output([str(programs.require("hyperfine")), *flags, shlex.join(command)])
-        return {"own": json.load(file)["results"][0]["times"][0]}
+        return {"own": json.load(file)["results"][0]["median"]}
+
+
+def course_measure(command: Sequence[str]) -> dict[str, float]:
+    """Have ``course measure`` time a command as often; its median is the phase "own"."""
+    course = Path(sys.executable).with_name("course")
+    said = output([str(course), "measure", f"--rounds={RUNS}", "--json", "--", *command])
+    return {"own": json.loads(said)["median"]}
 
 
 def output(command: Sequence[str]) -> str:

@@ -50,6 +50,6 @@ def test_what_a_program_prints_is_read_or_its_failure_told() -> None:
         commands.output(["sh", "-c", "echo broken >&2; exit 3"])
 
 
-def test_hyperfine_times_the_same_command() -> None:
-    told = commands.hyperfine(["sleep", "0.05"])
-    assert 0.05 <= told["own"] < 5
+@pytest.mark.parametrize("stop_watch", [commands.hyperfine, commands.course_measure])
+def test_a_stop_watch_that_is_a_program_times_a_command(stop_watch) -> None:
+    assert 0.05 <= stop_watch(["sleep", "0.05"])["own"] < 5
