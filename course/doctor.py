@@ -87,6 +87,13 @@ def machine_tier() -> Tier:
         return Tier.RECORDED
 
 
+def live() -> dict[str, bool]:
+    """By kind of box, whether this machine's processor itself runs what is inside."""
+    kinds = {"process": Process, "sandbox": Sandbox, "container": Container}
+    found = {name: _fulfilled(kind) for name, kind in kinds.items()}
+    return found | {"virtual machine": machine_tier() is Tier.LIVE}
+
+
 def lacks() -> list[str]:
     """What containers and virtual machines need and this machine has not, each with its mend."""
     kinds = (Container, VirtualMachine)

@@ -12,6 +12,8 @@ from course import doctor, images, programs
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
+from course.boxes.process import Process
+from course.boxes.sandbox import Sandbox
 from course.checks import Check, Outcome, failed, passed
 from course.doctor import Row, Tier, diagnose
 from course.errors import EngineUnreachable
@@ -116,3 +118,13 @@ def test_the_tier_of_containers(
 ) -> None:
     monkeypatch.setattr(Container, "requirements", lambda: requirements)
     assert doctor.container_tier() is tier
+
+
+def test_live_is_what_the_processor_itself_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (Process, Sandbox, Container, VirtualMachine):
+        monkeypatch.setattr(kind, "requirements", lambda: GOOD)
+    monkeypatch.setattr(Sandbox, "requirements", lambda: BAD)
+    for best, virtual in (("kvm", True), ("tcg", False)):
+        monkeypatch.setattr(accelerator, "best", lambda found=best: found)
+        here = {"process": True, "sandbox": False, "container": True}
+        assert doctor.live() == here | {"virtual machine": virtual}

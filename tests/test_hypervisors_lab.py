@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from importlib import import_module
 
 import pytest
@@ -28,6 +29,7 @@ def learner(right: str = "", wrong: str = "") -> dict[str, object]:
     assert not right or sum(source.count(right) for source in SOURCES.values()) == 1, right
     for name, source in SOURCES.items():
         exec(compile(source.replace(right, wrong) if right else source, name, "exec"), names)
+    exec(labs.solution_of(lesson(SLUG), "types"), names)
     invention = {"my_port": 0x40, "my_device": devices.Dice(), "my_program": guests.ROLL}
     return names | invention | {"price": 30.0}
 
@@ -139,6 +141,36 @@ def test_a_common_mistake_gets_its_own_hint(
 ) -> None:
     found = checked(task, learner(right, wrong))
     assert (found.outcome, found.hints) == (Outcome.FAILED, hint), found.observed
+
+
+def above(layers: list) -> list:
+    return layers[next(n for n, layer in enumerate(layers) if "hypervisor" in layer) + 1]
+
+
+# What a learner may look at in place of beneath and beside, and what to say then.
+LOOKS = {
+    "nothing but the hardware": (
+        lambda s: "type 1" if "hypervisor" in s[1] else "type 2",
+        "BESIDE",
+    ),
+    "any system at all": (lambda s: "type 1" if s[1] == ["hypervisor"] else "type 2", "SAME_LAYER"),
+    "programs anywhere": (lambda s: "both" if "editor" in s[-1] else "type 1", "INSIDE"),
+    "guests alone": (lambda s: "type 1" if set(above(s)) == {"guest"} else "both", "BENEATH"),
+    "a fixed height": (lambda s: "type 1" if s[2][0] == "guest" else s[5], "LAYERS"),
+    "other words": (lambda s: "bare metal", "KINDS"),
+    "no word for the last case": (lambda s: "type 1" if s[1] == ["hypervisor"] else None, "KINDS"),
+}
+
+
+@pytest.mark.parametrize(("kind", "hint"), LOOKS.values(), ids=LOOKS)
+def test_a_kind_that_looks_elsewhere_is_told_where_to_look(kind: Callable, hint: str) -> None:
+    found = checked("types", {"kind": kind})
+    assert (found.outcome, found.hints) == (Outcome.FAILED, getattr(hints, hint)), found.observed
+
+
+@pytest.mark.parametrize("kind", [lambda layers: None, lambda layers: layers.clear()])
+def test_a_kind_that_says_nothing_is_not_attempted(kind: Callable) -> None:
+    assert checked("types", {"kind": kind}).outcome is Outcome.NOT_ATTEMPTED
 
 
 BIG = type("Big", (devices.Device,), {"read": lambda self: 256})()

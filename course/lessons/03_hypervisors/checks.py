@@ -13,7 +13,7 @@ from struct import unpack
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 
-from . import hints, hypervisor
+from . import hints, hypervisor, stacks
 from .devices import Bus, Serial
 from .emulator import emulate
 from .guests import code
@@ -23,6 +23,17 @@ from .sums import AX, DX, SUMS, Sum
 
 SERIAL, THREAD, MMIO = 0x3F8, 4711, 6
 CHEAPEST, DEAREST = 0.5, 1000.0  # microseconds of one exit, on any machine that runs Python
+
+
+@task("types", "`kind` tells types apart by what is beneath a hypervisor and beside its guests", 1)
+def types(names: Names) -> Finding:
+    told = stacks.told(names["kind"])
+    if not any(one.said or one.raised for one in told):
+        return not_attempted("`kind` says nothing yet")
+    for one in told:
+        if one.said != one.right:
+            return failed(one.observed, *one.hint)
+    return passed(f"{len(told)} stacks told apart, whatever their parts are called")
 
 
 @task("mov", "`mov` can load a word of two bytes", 2)

@@ -2,6 +2,37 @@
 
 from __future__ import annotations
 
+KINDS = (
+    "Which three answers are there?",
+    'They are texts: "type 1", "type 2" and "both".',
+    'Each way through the function ends with a `return`, such as `return "both"`.',
+)
+LAYERS = (
+    "Stacks differ in height. In which layer is the hypervisor of this one?",
+    'A layer is a list of its own: ask `"hypervisor" in layer` of each.',
+    '`place = next(n for n, layer in enumerate(layers) if "hypervisor" in layer)`',
+)
+BENEATH = (
+    "On what does this hypervisor stand?",
+    "Find its layer, and look at the one just beneath. Is that the bare hardware?",
+    '`if layers[place - 1] != ["hardware"]: return "type 2"`, where `place` is its layer.',
+)
+SAME_LAYER = (
+    "There is an operating system. Is it beneath the hypervisor?",
+    "The two share a layer: the hypervisor is a part of that kernel, and stands on the hardware.",
+    'Only where `layers[place - 1]` is not `["hardware"]` is the answer "type 2".',
+)
+BESIDE = (
+    "What does this hypervisor run?",
+    "Look at the layer just above it: is there anything that is no guest?",
+    '`set(layers[place + 1]) == {"guest"}` is true where its guests are alone.',
+)
+INSIDE = (
+    "Who runs what stands at the top of this stack?",
+    "What is above the guests runs inside of them. Beside them is what shares their layer.",
+    '`set(layers[place + 1]) == {"guest"}`, and no look at what is higher.',
+)
+
 NO_OPCODE = (
     "How does `mov` know which register is meant?",
     "The register's number is in the opcode, so `mov` looks at `cpu.opcode`.",
