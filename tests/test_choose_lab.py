@@ -18,7 +18,7 @@ from course.results import table
 from course.stats import Estimate
 
 LESSON = lesson("12_choose")
-TASKS = ["container", "machine", "update", "roll-back", "restore", "measure", "report"]
+TASKS = ["container", "machine", "update", "roll-back", "restore", "measure", "needs", "report"]
 site = import_module("course.lessons.12_choose.site")
 reports = import_module("course.lessons.12_choose.report")
 DUMP = """CREATE TABLE entry (number INTEGER PRIMARY KEY, name TEXT, release INTEGER);

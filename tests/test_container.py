@@ -304,11 +304,12 @@ def test_one_docker_run_line_for_one_set_of_options() -> None:
         "ports": local({"80/tcp": 8080, "81/tcp": None, "82/tcp": ("0.0.0.0", 82)}),
         "volumes": {"/a b": {"bind": "/c", "mode": "ro"}},
         "cap_drop": ["ALL", "KILL"],
+        "pid_mode": "host",
         "read_only": True,
     }
     assert docker_run("course/tiny", ["sh", "-c", "a b"], options) == (
         "docker run --detach --label two-boxes=1-2 --cpus 0.5 --memory 1048576"
         " --publish 127.0.0.1:8080:80/tcp --publish 127.0.0.1::81/tcp --publish 0.0.0.0:82:82/tcp"
-        " --volume '/a b:/c:ro' --cap-drop ALL --cap-drop KILL --read-only"
+        " --volume '/a b:/c:ro' --cap-drop ALL --cap-drop KILL --pid host --read-only"
         " course/tiny sh -c 'a b'"
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 
+from course.boxes.container import Container
 from course.checks import Finding, Outcome
 from course.engine import engine
 from course.images import container_image
@@ -14,7 +16,8 @@ from course.labels import label, remove_all
 from course.lessons import labs, lesson
 
 LESSON = lesson("11_security")
-TASKS = ["count", "key", "powerless", "read-only", "capped", "service"]
+mysteries = import_module("course.lessons.11_security.mystery")
+TASKS = ["probes", "count", "key", "powerless", "read-only", "capped", "service"]
 POWERLESS = {"user": "7", "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
 READ_ONLY = POWERLESS | {"read_only": True, "tmpfs": {"/tmp": ""}}
 HARD = READ_ONLY | {"mem_limit": "32m", "pids_limit": 8}
@@ -66,6 +69,41 @@ def test_the_solution_passes(task: str, solved: dict[str, object]) -> None:
 def test_an_untouched_lab_is_not_attempted(task: str) -> None:
     remove_all()
     assert check(task).outcome is Outcome.NOT_ATTEMPTED
+
+
+@pytest.fixture(scope="module")
+def mystery() -> Iterator[Container]:
+    with mysteries.hand_over() as found:
+        yield found
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("reached", "observed", "hint"),
+    [
+        (lambda right: right | {"network", "raw packets"}, "network, raw packets: with", "Whose"),
+        (lambda right: right | {"clock"}, "clock: that probe prints nothing", "on the host?"),
+        (lambda right: right - {"kernel"}, "no option can take away", "boot_id"),
+        (lambda right: right - {"processes"}, "1 of the host's things", "canary"),
+        (lambda right: {"mounts"}, "`reached` is {'mounts'}", "key of `probes.PROBES`"),
+        (lambda right: "kernel", "`reached` is 'kernel'", "A set of names"),
+        (lambda right: 3, "`reached` is 3", "A set of names"),
+    ],
+)
+def test_a_reach_that_was_not_probed_is_told(
+    mystery: Container, reached: Callable, observed: str, hint: str
+) -> None:
+    right = {name for name, level in mysteries.reach(mystery).items() if level == "the host's"}
+    assert {"kernel", "processes"} <= right  # and files, unless AppArmor stands before them
+    assert check("probes", reached=right, mystery=mystery).outcome is Outcome.PASSED
+    finding = check("probes", reached=reached(right), mystery=mystery)
+    assert finding.outcome is Outcome.FAILED
+    assert observed in finding.observed
+    assert hint in " ".join(finding.hints)
+
+
+def test_a_mystery_that_is_gone_is_told() -> None:
+    assert "no container that runs" in check("probes", reached={"kernel"}).observed
 
 
 @pytest.mark.docker

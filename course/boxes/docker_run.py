@@ -14,6 +14,7 @@ FLAGS = {
     "memswap_limit": "memory-swap",
     "nano_cpus": "cpus",
     "network_mode": "network",
+    "pid_mode": "pid",
     "ports": "publish",
     "volumes": "volume",
     "working_dir": "workdir",

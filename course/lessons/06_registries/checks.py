@@ -6,6 +6,7 @@ from course import labels, reaper
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import engine
 
+from . import naming
 from .digests import explained
 from .registry import EMPTY_LAYER, ask, digest_of, kept, needed, tags
 
@@ -29,7 +30,7 @@ def run_it(names: Names) -> Finding:
     if not answer.ok:
         return failed(
             f"the registry answers with {answer.status_code}",
-            "This first one is to be open: the lock comes in task 4.",
+            "This first one is to be open: the lock comes in task 5.",
             "Start it with `CONFIG` as it is.",
             'environment={"CONFIG": CONFIG}',
         )
@@ -73,6 +74,11 @@ def by_hand(names: Names) -> Finding:
     if digest == right:
         return passed(digest)
     return explained(digest, right, ask(port, "shop/manifests/1.0").json())
+
+
+@task("names", "`parts(name)` reads any image name as the engine does", 4)
+def names_of_images(names: Names) -> Finding:
+    return naming.judged(names["parts"])
 
 
 @task("take-it-back", "`latest` means the same image as `1.0`", 3)
@@ -174,7 +180,7 @@ def pipeline(names: Names) -> Finding:
             "the broken 3.1 is in the registry",
             "Which step has to come before the push?",
             "Compare `visit(image)` with (200, f'shop {version}'), and return where they differ.",
-            "Then take 3.1 out: delete its manifest, as in task 6, or start a new registry.",
+            "Then take 3.1 out: delete its manifest, as in task 7, or start a new registry.",
         )
     digest = digest_of(port, "3.0")
     if digest is None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
 
 from docker.errors import NotFound
 from docker.models.containers import Container
@@ -15,12 +14,11 @@ from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import engine
 from course.labels import NAME
 
+from . import keys, mystery
+
 MEBIBYTE = 2**20
 MEMORY, PROCESSES = 64 * MEBIBYTE, 32  # the caps that the lab asks for, at most
-SOCKET = "/var/run/docker.sock"
 PAGE = "still here"
-# What is mounted, nothing in the last, and whether the socket is within reach through it.
-MOUNTS = {SOCKET: True, "/srv": False, "/var/run": True, f"{SOCKET}.old": False, "": False}
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,11 @@ def of_container(name: str) -> Callable:
     return decorate
 
 
+@task("probes", "`reached` names the probes by which `mystery` reaches its host's things", 1)
+def probed(names: Names) -> Finding:
+    return mystery.judged(names["reached"], names.get("mystery"))
+
+
 @task("count", "`count` is how many capabilities process 1 of `two-boxes-subject` has", 2)
 def count(names: Names) -> Finding:
     answer = names["count"]
@@ -79,23 +82,7 @@ def count(names: Names) -> Finding:
 
 @task("key", "`holds_the_key(container)` says whether the engine's socket is within its mounts", 3)
 def key(names: Names) -> Finding:
-    asked = names["holds_the_key"]
-    for source, right in MOUNTS.items():
-        attrs = {"Mounts": [{"Source": source, "RW": False}] if source else []}
-        try:
-            answer = asked(SimpleNamespace(attrs=attrs))
-        except Exception as error:
-            return failed(
-                f"with a mount of {source} it raised {error!r}",
-                "Call it yourself with `subject`, and read the traceback from the bottom.",
-                "container.attrs['Mounts'] is a list, perhaps an empty one, of dicts.",
-                "any(... for mount in container.attrs['Mounts'])",
-            )
-        if answer is None:
-            return not_attempted("`holds_the_key` returns nothing yet")
-        if bool(answer) != right:
-            return _wrong_key(source, bool(answer))
-    return passed(f"right for {len(MOUNTS)} containers, with the socket or a folder around it")
+    return keys.judged(names["holds_the_key"])
 
 
 @task("powerless", "`two-boxes-safe` runs without root, without capabilities, and can gain none", 5)
@@ -232,19 +219,3 @@ def _capped(inside: Inside) -> Finding | None:
             "pids_limit=32",
         )
     return None
-
-
-def _wrong_key(source: str, answer: bool) -> Finding:
-    if answer:
-        return failed(
-            f"with {f'a mount of {source}' if source else 'no mount'} it says True",
-            "That container cannot reach the socket.",
-            "Compare whole parts of the path, not how its text begins.",
-            "Path(SOCKET).is_relative_to(mount['Source'])",
-        )
-    return failed(
-        f"with a mount of {source} it says False",
-        "That container can speak to the engine. How?",
-        "A mounted folder brings all that is in it. And `ro` does not matter.",
-        "Path(SOCKET).is_relative_to(mount['Source'])",
-    )

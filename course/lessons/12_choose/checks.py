@@ -12,6 +12,7 @@ from course.checks import Finding, Names, failed, not_attempted, passed, task
 
 site = import_module("course.lessons.12_choose.site")
 looks = import_module("course.lessons.12_choose.looks")
+needed = import_module("course.lessons.12_choose.needed")
 report_of = import_module("course.lessons.12_choose.report")
 
 BOTH = ("container", "machine")
@@ -91,6 +92,11 @@ def measure(names: Names) -> Finding:
         lambda: _weighed(memory),
         lambda: passed("time to deploy, time of a visit, memory: for both"),
     )
+
+
+@task("needs", "`mine` weighs what the guest book needs; `tips` would change the choice", 2, 5)
+def needs(names: Names) -> Finding:
+    return needed.judged(names["mine"], names)
 
 
 @task("report", "`report` has a choice, three pieces of evidence, and what would change it", 3, 5)
@@ -188,6 +194,6 @@ def _open_minded(found: object) -> Judged:
     return failed(
         f"what would change your mind: {found.unless!r}",
         "Which measurement, or which new need, would make you choose otherwise?",
-        "`choice.tipping` of the notebook lists such changes. Say one as a sentence.",
+        "`tips` of task 7 is such a change. Say in a sentence when it would come true.",
         'unless="If strangers may run programs in it, I want a kernel between them and me."',
     )
