@@ -16,31 +16,13 @@ from pathlib import Path
 
 import docker
 import pytest
+from faults.sockets import open_to_others
 
 from course import labels, processes
 
 LOOK = 0.1  # seconds between two looks at the sockets
 # Lesson 11 asks what a privileged container can do; wrong answers in two labs open a door.
 TAUGHT = {"privileged": "security", "open": "wide_open|started_wrongly"}
-LISTENS = "0A"  # the state of a socket, in proc(5), /proc/net/tcp
-HERE = re.compile(r"0{24}01000000$|(0{8}0{8}FFFF0000)?[0-9A-F]{6}7F$")  # ::1, and 127.x.x.x
-
-
-def open_to_others(table: str) -> dict[str, str]:
-    """The sockets in a ``/proc/net/tcp`` that others can reach: address and port, by inode."""
-    rows = (line.split() for line in table.splitlines()[1:])
-    return {
-        row[9]: row[1]
-        for row in rows
-        if row[3] == LISTENS and not HERE.match(row[1].partition(":")[0])
-    }
-
-
-def listening() -> dict[str, str]:
-    """The same, of this machine now."""
-    tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-    texts = (path.read_text() for path in tables if path.exists())
-    return {inode: place for text in texts for inode, place in open_to_others(text).items()}
 
 
 class Watch:
@@ -49,7 +31,7 @@ class Watch:
     def __init__(self) -> None:
         self.seen: list[str] = []
         self._began = 0.0  # when the present test did; what is older was another's
-        self._known = listening()
+        self._known = open_to_others()
         self._ended = threading.Event()
 
     def pytest_sessionstart(self) -> None:
@@ -69,9 +51,9 @@ class Watch:
 
     def _watch_sockets(self) -> None:
         while not self._ended.wait(LOOK):
-            for inode, address in listening().items():
+            for inode, address in open_to_others().items():
                 if inode not in self._known and (owner := _owner(inode)):
-                    self.seen.append(f"{owner} listens on {address} (hexadecimal)")
+                    self.seen.append(f"{owner} listens on {address}")
                 self._known[inode] = address
 
     def watch_engine(self) -> None:
@@ -106,7 +88,7 @@ def _is_taught(words: str, nodeid: str) -> bool:
     return bool(taught and re.search(taught, nodeid))
 
 
-def _owner(inode: str) -> str:
+def _owner(inode: int) -> str:
     """The process that has the socket, if it is of ours; what a container opens is asked there."""
     for pid in processes.everyone():
         with suppress(OSError):
