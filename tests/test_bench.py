@@ -144,7 +144,7 @@ def test_a_command_that_fails_or_is_not_there_is_told() -> None:
 
 
 def test_the_measurements_that_need_no_box_measure(monkeypatch) -> None:
-    monkeypatch.setattr(pace, "ROUNDS", 3)
+    monkeypatch.setattr(pace, "ROUNDS", 1)
     imports = pace.imports().groupby("arm")["seconds"].median()
     assert imports["course"] < imports["pandas"]
     assert (pace.overheads()["seconds"] > 0).all()
@@ -152,7 +152,7 @@ def test_the_measurements_that_need_no_box_measure(monkeypatch) -> None:
 
 
 def test_hyperfine_and_the_course_agree_on_what_a_sleep_takes(monkeypatch) -> None:
-    monkeypatch.setattr(pace, "TURNS", 6)
+    monkeypatch.setattr(pace, "TURNS", 1)
     measured = pace.tools().groupby("arm")["seconds"].median()
     assert measured["course: sleep"] == pytest.approx(measured["hyperfine: sleep"], rel=0.1)
 
@@ -162,8 +162,8 @@ def test_hyperfine_and_the_course_agree_on_what_a_sleep_takes(monkeypatch) -> No
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("name", ["calls", "eight", "states"])
 def test_the_measurements_that_need_boxes_measure(name: str, monkeypatch) -> None:
-    monkeypatch.setattr(goals, "ROUNDS", 3)
+    monkeypatch.setattr(goals, "ROUNDS", 1)
     measured = getattr(goals, name)()
-    assert len(measured) >= 3
+    assert len(measured) >= 1
     rows = [bench.judge(goal, measured) for goal in bench.aims()[name]]
     assert all(row["ratio"] > 0 for row in rows)

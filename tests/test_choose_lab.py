@@ -7,35 +7,25 @@ from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+from labkit import Lab
 
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
-from course.checks import Finding, Outcome
+from course.checks import Outcome
 from course.engine import engine
 from course.labels import remove_all
-from course.lessons import labs, lesson
+from course.lessons import labs
 from course.results import table
 from course.stats import Estimate
 
-LESSON = lesson("12_choose")
+LAB = Lab("12_choose")
+LESSON, check, hinted = LAB.lesson, LAB.check, LAB.hinted
 TASKS = ["container", "machine", "update", "roll-back", "restore", "measure", "needs", "report"]
 site = import_module("course.lessons.12_choose.site")
 reports = import_module("course.lessons.12_choose.report")
 DUMP = """CREATE TABLE entry (number INTEGER PRIMARY KEY, name TEXT, release INTEGER);
 INSERT INTO entry VALUES (1, 'Ada', 1);"""
 ADA = ("Ada", 1)
-
-
-def check(task: str, **names: object) -> Finding:
-    return LESSON.task(task).check(names).run()
-
-
-def hinted(task: str, **names: object) -> str:
-    """What a wrong answer is told: what was seen, and every hint."""
-    finding = check(task, **names)
-    assert finding.outcome is Outcome.FAILED, finding
-    assert len(finding.hints) == 3
-    return " ".join([finding.observed, *finding.hints])
 
 
 def box(kind: str, release: int | None = 1, *entries: tuple, running: bool = True) -> object:

@@ -1,4 +1,4 @@
-"""Lesson 08's lab: the solution passes, a blank lab is not attempted, each gap has its hint."""
+"""Lesson 08's lab: a blank lab is not attempted, each gap has its hint."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from labkit import Lab
 
 from course.checks import Finding, Outcome
-from course.lessons import labs, lesson
+from course.lessons import labs
 
-LESSON = lesson("08_inside_a_container")
+LAB = Lab("08_inside_a_container")
+LESSON, check = LAB.lesson, LAB.check
 TASKS = ["own-name", "own-processes", "own-mounts", "own-root", "own-proc"]
 TASKS += ["own-network", "capped", "few-powers", "whole"]
 NEWNS, NEWUTS, NEWPID, NEWNET = 0x20000, 0x4000000, 0x20000000, 0x40000000
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-
-def check(task: str, **names: object) -> Finding:
-    return LESSON.task(task).check(names).run()
 
 
 def said(finding: Finding) -> str:
@@ -62,11 +60,6 @@ def solved() -> Iterator[dict[str, object]]:
 
 def test_the_lab_has_exactly_these_tasks() -> None:
     assert list(LESSON.tasks()) == TASKS
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_the_solution_passes(task: str, solved: dict[str, object]) -> None:
-    assert check(task, **solved).outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from labkit import Lab
 
 from course import results, stats
-from course.checks import Finding, Outcome
-from course.lessons import lesson
+from course.checks import Outcome
 from course.stats import Estimate
 
-LESSON = lesson("10_the_race")
+LAB = Lab("10_the_race")
+LESSON, check = LAB.lesson, LAB.check
 TASKS = [
     "fair-race",
     "ratio",
@@ -21,10 +22,6 @@ TASKS = [
     "larger-image",
 ]
 QEMU = "phase qemu started"
-
-
-def check(task: str, **names: object) -> Finding:
-    return LESSON.task(task).check(names).run()
 
 
 def trials(arms: dict[str, dict[str, float]], rounds: int = 6, turns: bool = True) -> pd.DataFrame:

@@ -1,0 +1,61 @@
+"""A lab as its tests take it: without Jupyter, with right answers and with wrong ones.
+
+That its solution passes every check is seen once for all labs, in ``test_lessons.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+from course.checks import Finding, Outcome
+from course.lessons import labs, lesson
+
+NOT_HERE = ("lesson.check", "remove_all()")  # a test asks by itself, and tidies up by itself
+
+
+class Lab:
+    """A lab's notebook: what its cells have defined so far, and its checks."""
+
+    def __init__(self, slug: str) -> None:
+        self.lesson = lesson(slug)
+        self.names: dict = {"lesson": SimpleNamespace(lesson=self.lesson)}
+
+    def run(self, code: str) -> None:
+        exec(code, self.names)
+
+    def prepare(self) -> None:
+        """Run the cells that are given."""
+        for task, code in self._cells():
+            if task is None:
+                self.run(code)
+
+    def solve(self, *tasks: str) -> None:
+        for task in tasks:
+            self.run(labs.solution_of(self.lesson, task))
+
+    def solve_all(self) -> dict:
+        """Run the solution from top to bottom; returns what it has defined."""
+        for _, code in self._cells():
+            self.run(code)
+        return self.names
+
+    def check(self, task: str, **names: object) -> Finding:
+        """The check of a task, for these names and for what has been run."""
+        return self.lesson.task(task).check(self.names | names).run()
+
+    def hinted(self, task: str, **names: object) -> str:
+        """What a wrong answer is told: what was seen, and all three hints."""
+        finding = self.check(task, **names)
+        assert finding.outcome is Outcome.FAILED, finding
+        assert len(finding.hints) == 3
+        return " ".join([finding.observed, *finding.hints])
+
+    def _cells(self) -> Iterator[tuple[str | None, str]]:
+        """Each code cell that a test can run, and the task that it solves."""
+        for cell in labs.read(self.lesson.solution)["cells"]:
+            text = labs.source(cell)
+            if cell["cell_type"] == "code" and not any(words in text for words in NOT_HERE):
+                # A test has opened the lesson already, and needs no more than where it is.
+                opened = f'open_lesson("{self.lesson.slug}")'
+                yield labs.task_of(cell), text.replace(opened, "lesson")
