@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import yaml
 from tqdm.auto import tqdm
 
-from course import commands, goals, pace, results, stats
+from course import goals, pace, results, stats
 from course.errors import CourseError, ResultsError
 from course.stats import Estimate
 from course.units import OF_COLUMN, number
@@ -50,14 +49,6 @@ def aims() -> dict[str, list[Goal]]:
     """The goals, by the measurement that they are judged by."""
     data = yaml.safe_load((Path(__file__).parent / "static" / "goals.yaml").read_text())
     return {name: [Goal(**entry) for entry in entries] for name, entries in data.items()}
-
-
-def measure_command(command: Sequence[str], rounds: int = 10) -> dict[str, object]:
-    """Time a command's run, in seconds: command, median, low, high, n. Raises CourseError."""
-    name = shlex.join(command)
-    found = stats.median(results.measure({name: commands.program(command)}, rounds)["seconds"])
-    ends = {"median": found.value, "low": found.low, "high": found.high}
-    return {"command": name, **ends, "n": found.n}
 
 
 def measure() -> Measured:

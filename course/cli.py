@@ -97,9 +97,9 @@ def race(rounds: int, as_json: bool) -> None:
 @as_json
 def measure(command: Sequence[str], rounds: int, as_json: bool) -> None:
     """Time a COMMAND: median and 95 % interval, in seconds."""
-    from course import bench
+    from course import commands
 
-    row = bench.measure_command(command, rounds)
+    row = commands.measure(command, rounds)
     show(row, [row], as_json)
 
 

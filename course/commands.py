@@ -15,12 +15,20 @@ from tempfile import NamedTemporaryFile, TemporaryFile
 from threading import Timer
 from typing import Any
 
-from course import programs, reaper
+from course import programs, reaper, results, stats
 from course.errors import CourseError, ToolMissing
 from course.trials import Arm
 
 DEADLINE = 120.0  # seconds for a program to say what it is waited for
 RUNS = 3  # of a command by a stop-watch, after one that does not count
+
+
+def measure(command: Sequence[str], rounds: int = 10) -> dict[str, object]:
+    """Time a command's run, in seconds: command, median, low, high, n. Raises CourseError."""
+    name = shlex.join(command)
+    found = stats.median(results.measure({name: program(command)}, rounds)["seconds"])
+    ends = {"median": found.value, "low": found.low, "high": found.high}
+    return {"command": name, **ends, "n": found.n}
 
 
 def program(command: Sequence[str]) -> Arm:

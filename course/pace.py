@@ -75,7 +75,7 @@ def tools() -> pd.DataFrame:
         for name, command in timed.items():
             arms[f"course: {name}"] = partial(commands.course_measure, command)
             arms[f"hyperfine: {name}"] = partial(commands.hyperfine, command)
-        frame = results.measure(arms, rounds=TURNS)
+        frame = results.measure(arms, rounds=TURNS, warmup=0)
     return frame.assign(seconds=frame.pop(results.PHASE + "own"))
 
 

@@ -129,20 +129,6 @@ def test_what_a_set_up_took_is_read_from_its_own_notes(tmp_path, monkeypatch) ->
     assert [row["ratio"] for row in rows] == [pytest.approx(60 / 50)]
 
 
-def test_a_command_is_timed() -> None:
-    row = bench.measure_command(["sleep", "0.05"], rounds=6)
-    assert row["command"] == "sleep 0.05"
-    assert 0.05 <= row["low"] <= row["median"] <= row["high"] < 0.2
-    assert row["n"] == 6
-
-
-def test_a_command_that_fails_or_is_not_there_is_told() -> None:
-    with pytest.raises(CourseError, match="exit code 1"):
-        bench.measure_command(["false"])
-    with pytest.raises(CourseError, match="no-such-program"):
-        bench.measure_command(["no-such-program"])
-
-
 def test_the_measurements_that_need_no_box_measure(monkeypatch) -> None:
     monkeypatch.setattr(pace, "ROUNDS", 1)
     imports = pace.imports().groupby("arm")["seconds"].median()

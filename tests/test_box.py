@@ -72,15 +72,14 @@ def test_what_a_command_leaves_in_the_background_runs_on(box: Box) -> None:
 
 
 def test_usage_counts_what_runs_and_what_was_used(box: Box) -> None:
-    hold = (
-        "(x=$(head -c 8000000 /dev/zero | tr '\\0' x); touch held; sleep 600; :) > /dev/null 2>&1 &"
-    )
+    hold = "(x=$(head -c 24000000 /dev/zero | tr '\\0' x); touch held; sleep 600; :) > /dev/null 2>&1 &"
     before = box.usage()
     box.exec(hold + "until [ -e held ]; do sleep 0.05; done", timeout=120)
     box.exec("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", timeout=120)
     box.exec("head -c 3000000 /dev/urandom > large; sync large")
     after = box.usage()
-    assert after.memory > before.memory + 4_000_000
+    # Half of it: what boxes share is counted less for each as more of them run.
+    assert after.memory > before.memory + 12_000_000
     assert after.cpu > before.cpu
     if box.kind == "virtual machine":  # the host sees one process, and tiny's files are in memory
         assert after.processes == 1

@@ -53,3 +53,17 @@ def test_what_a_program_prints_is_read_or_its_failure_told() -> None:
 @pytest.mark.parametrize("stop_watch", [commands.hyperfine, commands.course_measure])
 def test_a_stop_watch_that_is_a_program_times_a_command(stop_watch) -> None:
     assert 0.05 <= stop_watch(["sleep", "0.05"])["own"] < 5
+
+
+def test_a_command_is_timed() -> None:
+    row = commands.measure(["sleep", "0.05"], rounds=6)
+    assert row["command"] == "sleep 0.05"
+    assert 0.05 <= row["low"] <= row["median"] <= row["high"] < 0.2
+    assert row["n"] == 6
+
+
+def test_a_command_that_fails_or_is_not_there_is_told() -> None:
+    with pytest.raises(CourseError, match="exit code 1"):
+        commands.measure(["false"])
+    with pytest.raises(CourseError, match="no-such-program"):
+        commands.measure(["no-such-program"])
