@@ -72,7 +72,7 @@ def test_what_a_command_leaves_in_the_background_runs_on(box: Box) -> None:
 
 
 def test_usage_counts_what_runs_and_what_was_used(box: Box) -> None:
-    hold = "(x=$(head -c 24000000 /dev/zero | tr '\\0' x); touch held; sleep 600; :) > /dev/null 2>&1 &"
+    hold = "(x=$(head -c 24m /dev/zero | tr '\\0' x); touch held; sleep 600; :) > /dev/null 2>&1 &"
     before = box.usage()
     box.exec(hold + "until [ -e held ]; do sleep 0.05; done", timeout=120)
     box.exec("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", timeout=120)
