@@ -111,7 +111,7 @@ def suite() -> pd.DataFrame:
 
 
 def setup() -> pd.DataFrame:
-    """From a fresh machine to JupyterLab, as this environment's set-up noted it"""
+    """From a fresh machine to JupyterLab, as the set-up of its environment noted it"""
     took = provision.took()
     try:
         bare = took["pip"] + took["system packages"]
