@@ -73,6 +73,10 @@ def test_a_boot_says_when_kernel_and_first_program_started() -> None:
 def test_a_resumed_vm_does_not_boot(box: VirtualMachine) -> None:
     assert list(box.phases) == ["qemu started", "state loaded", "answered"]
     assert "-incoming defer" in box.command
+    boot = box.first_boot
+    assert list(boot) == ["qemu started", "kernel started", "init started", "answered"]
+    assert sorted(boot.values()) == list(boot.values())
+    assert boot["qemu started"] > 0
 
 
 def test_many_resume_from_one_state_and_leave_it_as_it_is() -> None:

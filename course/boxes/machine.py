@@ -47,7 +47,8 @@ class VirtualMachine(Box):
     works. ``disk``: an image of the learner's, qcow2 or raw; it is written to. ``kernel``,
     ``initrd``: in place of the image's. ``ports``: port of the guest → port on 127.0.0.1, 0 for
     a free one. ``balloon``: give it one, for ``set_memory``. ``architecture``: as ``uname -m``
-    says it. ``deadline``: seconds for a start.
+    says it. ``deadline``: seconds for a start. ``first_boot``: of a resumed one, the phases of
+    the boot before its state was saved.
     """
 
     kind = "virtual machine"
@@ -80,6 +81,7 @@ class VirtualMachine(Box):
         self.disk, self.balloon = disk, balloon
         self.kernel, self.initrd = kernel, initrd
         self.hardware, self.architecture, self.deadline = hardware, architecture, deadline
+        self.first_boot: dict[str, float] = {}
         self._vm: Running | None = None
         self._origin: Running | None = None  # the machine that a clone goes on from
         self._snapshots: set[str] = set()
@@ -198,6 +200,7 @@ class VirtualMachine(Box):
             self._new(plan).follow(self._origin, self.reseed)
         elif self.resume and self.image and not own:
             folder = saved.state_of(plan, self._save_first)
+            self.first_boot = saved.boot_of(folder)
             self._new(plan).resume(folder, self.reseed)
         else:
             self._new(plan).boot()

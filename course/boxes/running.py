@@ -79,9 +79,17 @@ class Running:
         (self.folder / saved.STATE).unlink()
 
     def save_first(self, folder: Path) -> None:
-        """Fill a folder with a state to resume from: boot, come to rest, stop, and end."""
+        """Fill a folder with a state to resume from: boot, come to rest, stop, and end.
+
+        When each phase of that boot ended, in seconds, is noted beside it.
+        """
+        phases, began = {}, time.perf_counter()
+        self._mark = lambda phase, ago=0.0: phases.update(
+            {phase: time.perf_counter() - began - ago}
+        )
         try:
             self.open().boot(memory_file(self.plan, folder, share=True))
+            saved.note_boot(folder, phases)
             self._prepare_for_sleep()
             saved.settle(self.qemu.pid)
             self.hand_on(self.folder)

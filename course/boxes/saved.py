@@ -7,6 +7,7 @@ writer's own copy (mmap(2), MAP_PRIVATE). So a start loads half a megabyte, not 
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from course.boxes.plan import Plan
 
 STATE = "state"  # the file with all but the memory
 BASE = "base.qcow2"  # and the one with the disk as it was then
+BOOT = "boot.json"  # and when each phase of its boot ended
 # Memory that is a shared file is left out of the state: the file is there.
 CAPABILITIES = [{"capability": name, "state": True} for name in ("events", "x-ignore-shared")]
 UNLIMITED = 2**40  # bytes a second; QEMU's default leaves a network room for others
@@ -35,6 +37,7 @@ def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
     files = [path for path in (plan.kernel, plan.initrd, plan.disk) if path]
     inputs = {"qemu": _stamp(programs.require(plan.program)), "files": " ".join(map(_stamp, files))}
     inputs["wake"] = wake.PROGRAM + wake.program().hex()
+    inputs["beside"] = BOOT
     inputs["command"] = " ".join(command_line(replace(plan, ports={}), Path(), memory=""))
     # Machines of another plan have another shelf, where nobody clears them away.
     kind = repr(replace(plan, ports={}, kernel=None, initrd=None, disk=None))
@@ -45,6 +48,16 @@ def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
         make(folder)
 
     return store.built(f"state-{plan.name}-{store.key({'plan': kind})}", inputs, made)
+
+
+def note_boot(folder: Path, phases: dict[str, float]) -> None:
+    """Keep beside a state when each phase of the boot before it ended, in seconds."""
+    (folder / BOOT).write_text(json.dumps(phases))
+
+
+def boot_of(folder: Path) -> dict[str, float]:
+    """The phases of the boot that a state was saved after."""
+    return json.loads((folder / BOOT).read_text())
 
 
 def save(monitor: Monitor, path: Path) -> None:
