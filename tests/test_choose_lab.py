@@ -228,6 +228,7 @@ WELL = {
         ({"because": WELL["because"][:1] * 3}, "1 different pieces"),
         ({"because": ["it", "is", "fast"]}, "0 different pieces"),
         ({"because": [reports.Evidence("Not measured.", None)] * 3}, "0 different pieces"),
+        ({"because": [reports.Evidence("A plain number.", 17)] * 3}, "0 different pieces"),
         ({"unless": "Nothing."}, "Which measurement"),
     ],
 )

@@ -120,8 +120,8 @@ def _serves(inside: Inside) -> Finding:
     page = inside.page()
     if page != PAGE:
         return failed(
-            f"inside, port 8080 answers {page!r}" if page else "inside, port 8080 does not answer",
-            "What does the log of the container say?",
+            f"port 8080 answers {page!r}" if page else "port 8080 does not answer with a page",
+            "Does nobody answer, or has it no such page? Ask inside: `wget -O - 127.0.0.1:8080`.",
             "The page has to be somewhere, and only /tmp can be written, once it runs.",
             f"sh -c 'echo {PAGE} > /tmp/index.html; exec httpd -f -p 8080 -h /tmp'",
         )
@@ -146,7 +146,7 @@ def _not_running(found: Container) -> Finding | None:
         f"{found.name} is {found.status}; its log ends with {found.logs(tail=1)!r}",
         "It began and ended. Its last words say why.",
         "What it does may need a right, or a place to write, that you took away.",
-        'Start it with ["sleep", "600"] first, and harden that.',
+        'Start it with "sleep", "600" first, and harden that.',
     )
 
 

@@ -9,7 +9,8 @@ from course.checks import Finding, failed, not_attempted, passed
 
 SOCKET = "/var/run/docker.sock"
 # What is mounted, nothing in the last, and whether the socket is within reach through it.
-MOUNTS = {SOCKET: True, "/srv": False, "/var/run": True, f"{SOCKET}.old": False, "": False}
+MOUNTS = {SOCKET: True, "/srv": False, "/var/run": True}
+MOUNTS |= {f"{SOCKET}.old": False, "/var/r": False, "": False}  # alike, as text only
 
 
 def judged(asked: Callable[[object], object]) -> Finding:

@@ -9,6 +9,7 @@ from importlib import import_module
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.stats import Estimate
 
 site = import_module("course.lessons.12_choose.site")
 looks = import_module("course.lessons.12_choose.looks")
@@ -175,7 +176,8 @@ def _proved(found: object) -> Judged:
     sound = {
         one.sentence
         for one in found.because
-        if isinstance(one, report_of.Evidence) and one.sentence and one.estimate
+        if isinstance(one, report_of.Evidence) and one.sentence
+        if isinstance(one.estimate, Estimate)
         if one.estimate.low <= one.estimate.value <= one.estimate.high
     }
     if len(sound) >= FEWEST_REASONS:

@@ -83,8 +83,10 @@ def serves(name: str, box: Box, release: int) -> Judged:
     try:
         found = site.book(site.url(box)).release
     except Exception as error:  # whatever is wrong with the way to the page is the finding
+        no_door = isinstance(error, KeyError | TypeError)  # the engine lists no port, or no address
+        why = "no port leads to it" if no_door else type(error).__name__
         return failed(
-            f"no guest book answers from `{name}`: {type(error).__name__}",
+            f"no guest book answers from `{name}`: {why}",
             "Two things are needed: a server that runs inside, and a way in from outside.",
             "Give it network=True and a port: {'80/tcp': None} or {80: 0}. Then start the server.",
             f'{name}.exec(f"{inside}")',
@@ -94,7 +96,8 @@ def serves(name: str, box: Box, release: int) -> Judged:
             f"`{name}` serves release {found}, not {release}",
             "Which program does its web server run?",
             f"It is the file {site.PROGRAM}: in the container's image, on the machine's disk.",
-            f"container: another image · machine: site.script({release}), or its snapshot",
+            f"container: another image · machine: its snapshot, or cat >/mnt{site.PROGRAM}"
+            f" <<'END' … END, with site.script({release}) between the two lines",
         )
     return None
 

@@ -32,6 +32,8 @@ class Evidence:
         """The estimate with its interval, in its unit."""
         if self.estimate is None:
             return "not measured"
+        if not isinstance(self.estimate, Estimate):  # a plain number, as the learner gave it
+            return f"{self.estimate}, without an interval"
         show = OF_COLUMN.get(self.column, number)
         value, low, high = map(show, (self.estimate.value, self.estimate.low, self.estimate.high))
         return f"{value} [{low}, {high}]"
