@@ -162,8 +162,8 @@ def three_replicas(names: Names) -> Finding:
         return failed(
             f"of {len(replicas)} replicas, {len(met)} had visitors",
             "nginx asked the DNS when it started. Who was there at that time?",
-            "Wait until each replica listens, and tell nginx to look again.",
-            'front.exec_run("nginx -c /nginx.conf -s reload"), then visit again',
+            "Wait until each replica listens, tell nginx to look again, and give it a moment.",
+            'front.exec_run("nginx -c /nginx.conf -s reload"), and a second later visit again',
         )
     return passed(f"{len(pages)} visitors, counted by {len(met)} replicas")
 
