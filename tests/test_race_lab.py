@@ -82,6 +82,7 @@ def test_an_untouched_lab_is_not_attempted(task: str) -> None:
         ("fair-race", {"frame": RACE[RACE["arm"] == "container"]}, "somebody to race against"),
         ("fair-race", {"frame": RACE[RACE["round"] < 6]}, "at least 6 rounds"),
         ("fair-race", {"frame": trials(SAME, turns=False)}, "takes them in turns"),
+        ("fair-race", {"frame": RACE.drop(columns=RACE.filter(like="phase "))}, "yields"),
         ("ratio", {"factor": "eight"}, "divides two arms"),
         ("ratio", {"factor": 1 / FACTOR.value}, "baseline comes last"),
         ("ratio", {"factor": FACTOR.value * 1.01}, "Dividing two averages"),
