@@ -19,6 +19,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from course import units
+
 INK, BLACK, GREY, FAINT, PAPER = "#1f2328", "#000000", "#59636e", "#d0d7de", "#ffffff"
 # A kind of box keeps its colour everywhere: Okabe and Ito's palette, which colour-blind readers
 # can tell apart too. No figure needs its colours to be read.
@@ -122,7 +124,10 @@ def logarithmic(axes: Axes, show: Callable[[float], str]) -> None:
     """A logarithmic x axis, ticked as its span asks, whose ticks are shown with their units."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    ticks = LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5))
+    if show is units.size:  # powers of ten are no round numbers of MiB
+        ticks = LogLocator(base=4)
+    else:
+        ticks = LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5))
     axes.xaxis.set_major_locator(ticks if high > 4 * low else MaxNLocator(4))
     exact = FuncFormatter(lambda value, _: show(value).replace(".0 ", " "))  # a tick is no estimate
     axes.xaxis.set_major_formatter(exact)

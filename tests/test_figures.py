@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from course import drawing, figures, results, stats, units
@@ -183,3 +185,17 @@ def test_a_hundred_thousand_trials_are_read_summarised_and_drawn_within_a_second
     stats.warnings(frame)
     figures.race(frame, baseline="docker run").save(io.BytesIO())
     assert time.process_time() - began <= 1
+
+
+def test_memory_is_ticked_at_round_amounts_of_bytes() -> None:
+    axes = Canvas().add_subplot()
+    axes.plot([1.4 * 2**20, 210 * 2**20], [0, 1])
+    drawing.logarithmic(axes, units.size)
+    low, high = axes.get_xlim()
+    shown = [
+        label.get_text()
+        for label in axes.get_xticklabels()
+        if low <= label.get_position()[0] <= high
+    ]
+    assert shown
+    assert all(re.fullmatch(r"\d+ (K|M|G)iB", text) for text in shown)
