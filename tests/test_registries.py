@@ -132,7 +132,9 @@ def test_a_pipeline_that_pushes_before_it_tests(lab: Lab) -> None:
 
 def test_deleted_is_not_collected(lab: Lab) -> None:
     lab.solve("run-it", "by-hand", "take-it-back")
-    assert lab.check("free-space").outcome is Outcome.NOT_ATTEMPTED
+    found = lab.check("free-space")
+    assert found.outcome is Outcome.NOT_ATTEMPTED
+    assert "refuses a tag" in found.hints[1]
     lab.run(labs.solution_of(LESSON, "free-space").split("swept =")[0])
     found = lab.check("free-space")
     assert "still on the disk" in found.observed

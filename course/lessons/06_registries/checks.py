@@ -214,7 +214,12 @@ def _runs(reference: str) -> bool:
 def free_space(names: Names) -> Finding:
     port = names["port"]
     if not _in_engine(port, "2.0") or digest_of(port, "2.0"):
-        return not_attempted(f"the registry has {tags(port) or 'no tags'}")
+        return not_attempted(
+            f"the registry has {tags(port) or 'no tags'}",
+            "GET reads a manifest, PUT stores one. Which method of HTTP removes it?",
+            "The registry removes what a digest names, and refuses a tag. What is 2.0's digest?",
+            'web.delete(f"http://127.0.0.1:{port}/v2/shop/manifests/{digest}")',
+        )
     if digest_of(port, "1.0") is None:
         return failed(
             "1.0 is gone",
