@@ -204,7 +204,8 @@ def trials(knob: str = "packed kernel", rounds: int = 3, ratio: float = 1.5) -> 
         (trials(), 1 / 1.5, "with the baseline's"),
         (trials(), 1.0, "with the baseline's"),
         (trials(), "1.5", "with the baseline's"),
-        (trials(ratio=1.02), 1.02, "does not matter"),
+        (trials(ratio=1.02), 1.02, "nothing shows that"),
+        (pd.concat([trials(rounds=2), trials(ratio=0.9)[4:]]), 1.5, "nothing shows that"),
     ],
 )
 def test_a_knob_that_shows_nothing_gets_its_hint(

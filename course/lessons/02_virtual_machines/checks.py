@@ -37,7 +37,7 @@ def boot(machine: VirtualMachine, names: Names) -> Finding:
         host = version == platform.release()
         return failed(
             f"`version` is {version!r}" + ", which is the host's" * host,
-            "Ask inside: the guest has a kernel of its own.",
+            "Ask inside, and keep what is printed: the guest has a kernel of its own.",
             "`exec` gives an answer with several parts; the printed one is `stdout`.",
             'version = machine.exec("uname -r").stdout.strip()',
         )
@@ -209,16 +209,15 @@ def _matters(measured: pd.DataFrame, turned: list[str], slower: object) -> Findi
             "Compare the processor time, `cpu`, of the turned knob with the baseline's.",
             'slower = stats.ratio(measured, knob, experiments.BASELINE, "cpu").value',
         )
-    if (ratio := found[near[0]].value) < MATTERS:
+    if (ratio := found[near[0]]).value < MATTERS or ratio.low <= 1:
         return failed(
-            f"with “{near[0]}” a boot takes {ratio:.2f} times as much: hardly more",
-            "Well measured. So this knob does not matter: try another.",
+            f"“{near[0]}”: {ratio.value:.2f} times as much, in the rounds "
+            f"{ratio.low:.2f} to {ratio.high:.2f}",
+            "Well measured. So nothing shows that this knob matters: try another.",
             "What gives the guest's kernel more to do while it boots?",
             'knob = "plain kernel options"',
         )
-    return passed(
-        f"“{near[0]}”: {ratio:.2f} times the processor time, in {found[near[0]].n} rounds"
-    )
+    return passed(f"“{near[0]}”: {ratio.value:.2f} times the processor time, in {ratio.n} rounds")
 
 
 def _agree(ratio: stats.Estimate, slower: float) -> bool:
