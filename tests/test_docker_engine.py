@@ -115,7 +115,7 @@ def test_a_client_that_cannot_bear_an_empty_body_is_told_so() -> None:
     ("options", "hint"),
     [
         ({"mem_limit": "32m"}, "two things"),
-        ({"hostname": "by-hand"}, "matter of the host"),
+        ({"hostname": "by-hand"}, "stand in HostConfig"),
         ({"hostname": "by-hand", "mem_limit": "64m"}, "counts bytes"),
     ],
 )

@@ -188,7 +188,7 @@ def _wrong_page(app: str, url: object) -> Finding | None:
     if found is None:
         return failed(
             f"{url} answers {said[:60]!r}, which is no page of the {app}'s",
-            "Read the log of the container: the program says why it failed.",
+            "The program says why it failed: print the `logs().decode()` of its container.",
             "`lua` means Lua 5.4 in a new box. Who needs another one?",
             f"ln -sf lua{LUA[app]} /usr/bin/lua, before the {app} is started",
         )

@@ -57,7 +57,7 @@ def clock(found: Container, names: Names) -> Finding:
     times = re.findall(r"\d\d:\d\d:\d\d", found.logs(tail=100).decode(errors="replace"))
     if len(set(times)) < 2:
         return failed(
-            f"{len(set(times))} different times in its log",
+            f"different times in its log: {len(set(times))}",
             "Read the log yourself: what does the program print, and how often?",
             "`date` prints the time once. What repeats a command in a shell?",
             '["sh", "-c", "while true; do date; sleep 1; done"]',
@@ -97,7 +97,7 @@ def by_hand(found: Container, names: Names) -> Finding:
     if limit != 32 * MEBIBYTE:
         return failed(
             f"its memory limit is {limit} bytes" if limit else "it has no memory limit",
-            "Limits are a matter of the host: they stand in HostConfig.",
+            "Limits stand in HostConfig, in bytes. A mebibyte is more than a million of them.",
             "The API counts bytes; a mebibyte is 2**20 of them.",
             '"HostConfig": {"Memory": 32 * 2**20}',
         )
@@ -168,7 +168,7 @@ def stubborn(found: Container, names: Names) -> Finding:
     if (name, most) != ("on-failure", RETRIES):
         return failed(
             f"its restart policy is {name or 'no'}, with at most {most} restarts",
-            "A restart policy is chosen when the container is made.",
+            "It is chosen when the container is made. One run and two restarts: three deaths.",
             "Which of the four looks at the exit code and can give up?",
             f'restart_policy={{"Name": "on-failure", "MaximumRetryCount": {RETRIES}}}',
         )
@@ -238,6 +238,7 @@ def _hints_for(error: Exception) -> tuple[str, ...]:
     return (
         "Call it yourself and read the traceback from the bottom.",
         "connection.request(method, path, body, headers), then connection.getresponse()",
+        "answer = connection.getresponse(); return answer.status, json.loads(answer.read())",
     )
 
 

@@ -223,10 +223,10 @@ def _wrong_digest(told: object, right: str, archive: bytes) -> tuple[str, ...]:
     seen = f"image_id returned {told!r:.80}"
     if told == right.removeprefix("sha256:"):
         return seen, "An ID says which algorithm it is of: it begins with sha256:"
-    if told == "sha256:" + hashlib.sha256(archive).hexdigest():
-        return seen, "That is the hash of the whole archive. Which of its files names all layers?"
+    whole = told == "sha256:" + hashlib.sha256(archive).hexdigest()
     return (
         seen,
+        "That is the hash of the whole archive. " * whole + "Which file in it names all layers?",
         "The ID is the hash of one file of the archive. manifest.json says which: Config.",
         "Hash the bytes as they are. Decoding JSON and encoding it again gives other bytes.",
     )
