@@ -66,6 +66,10 @@ def inline(text: object) -> str:
     return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
 
 
+# Where a page is read without the course's own style, JupyterLab would put text to the right.
+LEFT = "text-align: left"
+
+
 def tag(name: str, content: str, **attributes: str) -> str:
     """An element around content that is HTML already; attributes are escaped."""
     given = "".join(
@@ -77,12 +81,16 @@ def tag(name: str, content: str, **attributes: str) -> str:
 def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Page:
     """A table whose first column names each row; numbers stand to the right."""
     rows = [list(row) for row in rows]
-    head = "".join(tag("th", inline(column), scope="col") for column in columns)
+    head = "".join(tag("th", inline(column), scope="col", style=LEFT) for column in columns)
     body = "".join(
-        tag("tr", tag("th", _cell(row[0]), scope="row") + "".join(map(_data, row[1:])))
+        tag("tr", tag("th", _cell(row[0]), scope="row", style=LEFT) + "".join(map(_data, row[1:])))
         for row in rows
     )
-    parts = (tag("caption", inline(caption)), tag("thead", tag("tr", head)), tag("tbody", body))
+    parts = (
+        tag("caption", inline(caption), style=LEFT),
+        tag("thead", tag("tr", head)),
+        tag("tbody", body),
+    )
     return Page(tag("table", "".join(parts)), _columns(caption, [list(columns), *rows]))
 
 
@@ -144,7 +152,7 @@ def _cell(value: Cell) -> str:
 def _data(value: Cell) -> str:
     if isinstance(value, int | float):
         return tag("td", _cell(value), _class="number")
-    return tag("td", _cell(value))
+    return tag("td", _cell(value), style=LEFT)
 
 
 def _plain(value: Cell) -> str:
