@@ -163,6 +163,11 @@ def only_moves_in(box: object) -> None:
         Path(folder, "cgroup.procs").write_text("0")
 
 
+def writes_a_fraction(box: object) -> None:
+    file = {1: "cpu.cfs_quota_us", 2: "cpu.max"}[box.cgroup]
+    Path(box.groups["cpu"], file).write_text(str(box.cpus))
+
+
 def drops_nothing(box: object) -> None:
     call("prctl", 38, 1, 0, 0, 0)
 
@@ -214,13 +219,17 @@ def test_a_gap_is_found_and_named(
 
 @pytest.mark.parametrize(
     ("step", "observed"),
-    [(stays_outside_the_group, "none of the groups"), (only_moves_in, "asked for 2 and then 64")],
+    [
+        (stays_outside_the_group, "none of the groups"),
+        (only_moves_in, "asked for 2 and then 64"),
+        (writes_a_fraction, "microseconds"),
+    ],
 )
 def test_a_cap_that_does_not_hold_is_named(step: Callable, observed: str) -> None:
     finding = check("capped", capped=step)
     if finding.outcome is Outcome.NOT_ATTEMPTED:
         pytest.skip(finding.observed)
-    assert observed in finding.observed
+    assert observed in finding.observed + said(finding)
 
 
 def test_a_step_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,12 @@ def _raised_hints(line: str) -> tuple[str, str, str]:
             "The new root has to be a mounted folder, and no mount may be shared.",
             'mount("none", "/", flags=PRIVATE | RECURSIVE) first; os.chdir(f"{box.place}/root")',
         )
+    if line.endswith("[Errno 22] Invalid argument"):  # of a file: `call` names what it called
+        return (
+            "You wrote into a file, and the kernel cannot read the value.",
+            "Which files take whole numbers, and in which unit?",
+            "The quota is in microseconds of every 100,000: round(box.cpus * 100_000).",
+        )
     if "Operation not permitted" in line:
         return (
             "The kernel refused. Which right does that call ask for?",
