@@ -230,6 +230,7 @@ def test_a_report_shows_its_evidence_with_units_and_source() -> None:
     assert "&lt;this&gt;" in page.html
     assert page.text.endswith("If it grows.")
     assert reports.Evidence("Nobody has looked.", None).words == "not measured"
+    assert reports.Evidence("A plain number.", 17).words == "17, without an interval"
 
 
 def test_a_claim_of_the_ledger_is_evidence() -> None:
