@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -125,3 +127,19 @@ def test_a_qemu_that_is_not_installed_comes_with_the_command_that_installs_it(
     with pytest.raises(ToolMissing, match="qemu-system-x86"):
         Qemu(folder, EMPTY)
     reaper.remove(folder)
+
+
+FORGETS = """
+import gc
+from course import VirtualMachine
+box = VirtualMachine().start()
+box = VirtualMachine().start()
+gc.collect()
+box.stop()
+"""
+
+
+def test_a_machine_that_was_forgotten_without_a_stop_says_nothing(nothing_left: None) -> None:
+    command = [sys.executable, "-c", FORGETS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

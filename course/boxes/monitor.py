@@ -23,6 +23,9 @@ from course.boxes import files
 from course.errors import BoxError, CourseError, NeverAnswered, NotRunning
 
 PATIENCE = 60.0  # seconds; a QEMU that leaves a command unanswered for so long hangs
+# A machine may be forgotten without a stop, its name given to another; its QEMU ends with the
+# session. The client stays here until then: collected, it would complain in whatever cell runs.
+OPEN: set[QMPClient] = set()
 
 
 class Monitor:
@@ -37,6 +40,7 @@ class Monitor:
         self._client = QMPClient()
         self._numbers = count()  # a job that nobody waits for any more keeps its name
         self._wait(self._client.connect(connection))
+        OPEN.add(self._client)
 
     def execute(self, command: str, /, **arguments: Any) -> Any:
         """What QEMU returns for a command; write a dash in an argument's name as ``_``.
@@ -76,6 +80,7 @@ class Monitor:
 
     def close(self) -> None:
         """End the connection; QEMU runs on."""
+        OPEN.discard(self._client)
         self._wait(_ended(self._client))
 
     async def _hand_over(self, descriptor: int, name: str) -> None:
@@ -135,5 +140,6 @@ async def _ended(client: QMPClient) -> None:
 def _loop(_process: int) -> asyncio.AbstractEventLoop:
     """The loop of this process: a forked child has its parent's objects and not its threads."""
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # whoever waits is told; of the rest nobody asked
     threading.Thread(target=loop.run_forever, name="qemu monitors", daemon=True).start()
     return loop
