@@ -72,8 +72,16 @@ def picture(page: Page, name: str, theme: str) -> None:
         page.screenshot(path=path, clip=clip)
 
 
+def draw_every_cell(folder: Path) -> None:
+    """Have JupyterLab draw cells that are out of sight too, as a setting of this folder's."""
+    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+
+
 def main(names: list[str]) -> None:
     with TemporaryDirectory() as folder, chromium() as browser, jupyterlab(Path(folder)) as lab:
+        draw_every_cell(Path(folder))
         for name in ("notebooks", "labs", "solutions"):
             shutil.copytree(ROOT / name, lab.folder / name)
         page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
