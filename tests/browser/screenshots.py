@@ -64,7 +64,9 @@ def picture(page: Page, name: str, theme: str) -> None:
         f" return all.clientHeight > {TALLEST} / 2"
         " && !document.querySelector('.jp-Notebook .jp-Cell.jp-mod-placeholder'); }"
     )
-    end = page.locator(".jp-Notebook .jp-Cell").last.bounding_box()
+    last = page.locator(".jp-Notebook .jp-Cell").last
+    last.wait_for(state="visible")  # JupyterLab draws anew when its window has grown
+    end = last.bounding_box()
     bottom = round(end["y"] + end["height"]) + 20
     for part, top in enumerate(range(0, bottom, SLICE)):
         clip = {"x": 0, "y": top, "width": WIDTH, "height": min(SLICE, bottom - top)}
