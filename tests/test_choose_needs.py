@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 
 import pytest
+from labkit import Lab
 
 from course.checks import Outcome
-from course.lessons import labs, lesson
+from course.lessons import labs
 
-LESSON = lesson("12_choose")
+LAB = Lab("12_choose")
+check = partial(LAB.check, "needs")
 decision = import_module("course.lessons.12_choose.decision")
 NEEDS = {"costs little memory": 3, "easy to begin": 2, "a way back": 1, "a strong wall": 1}
 
@@ -24,13 +26,9 @@ def chosen(weights: dict) -> object:
     return decision.choose("our guest book", weights, found=found())
 
 
-def check(**names: object) -> object:
-    return LESSON.task("needs").check(names).run()
-
-
 def test_the_solution_passes_and_says_what_would_change_it() -> None:
     names = {"decision": decision}
-    exec(labs.solution_of(LESSON, "needs"), names)
+    exec(labs.solution_of(LAB.lesson, "needs"), names)
     assert check(**names).outcome is Outcome.PASSED
     assert names["tips"], "the solution's weights leave something that would change the choice"
 

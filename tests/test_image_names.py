@@ -6,11 +6,10 @@ from importlib import import_module
 
 import pytest
 from docker.auth import resolve_repository_name
+from labkit import Lab
 
 from course.checks import Finding, Outcome
-from course.lessons import lesson
 
-TASK = lesson("06_registries").task("names")
 READ = import_module("course.lessons.06_registries.naming").READ
 RIGHT = """
 def parts(name):
@@ -34,9 +33,9 @@ def parts(name):
 
 
 def check(code: str) -> Finding:
-    names: dict = {}
-    exec(code, names)
-    return TASK.check(names).run()
+    lab = Lab("06_registries")
+    lab.run(code)
+    return lab.check("names")
 
 
 def test_a_right_one_passes() -> None:

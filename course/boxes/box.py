@@ -82,6 +82,19 @@ def snapshot_missing(name: str) -> SnapshotMissing:
     return SnapshotMissing(f"a snapshot {name!r}", "none of that name", "box.snapshot(name)")
 
 
+class Phases(dict[str, float]):
+    """When each phase of a start ended, in seconds after ``began``; none before the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = time.perf_counter()
+
+    def mark(self, phase: str, ago: float = 0.0) -> None:
+        """Note that a phase ended, now or some seconds ago."""
+        ended = time.perf_counter() - self.began - ago
+        self[phase] = max(ended, *self.values(), 0.0)
+
+
 class Box(ABC):
     """Something a program runs in.
 
@@ -105,9 +118,8 @@ class Box(ABC):
     ) -> None:
         self.image, self.cpus, self.network = image, cpus, network
         self.memory = None if memory is None else parse_size(memory)
-        self.phases: dict[str, float] = {}
+        self.phases = Phases()
         self.running = False
-        self._began = 0.0
 
     @classmethod
     @abstractmethod
@@ -155,7 +167,7 @@ class Box(ABC):
         if self.running:
             raise BoxError(f"a {self.kind} that is not running yet", "one that is", "box.stop()")
         self._require_memory()
-        self.phases, self._began = {}, time.perf_counter()
+        self.phases = Phases()
         try:
             self._start()
             self.running = True  # in here: an interrupt that comes now finds nothing left either
@@ -187,9 +199,8 @@ class Box(ABC):
         return f"<{type(self).__name__} {self.image!r}, {state}>"
 
     def _mark(self, phase: str, ago: float = 0.0) -> None:
-        """Note that a phase ended, now or some seconds ago; none ends before the one before it."""
-        ended = time.perf_counter() - self._began - ago
-        self.phases[phase] = max(ended, *self.phases.values(), 0.0)
+        """Note that a phase ended, now or some seconds ago."""
+        self.phases.mark(phase, ago)
 
     def _require_running(self) -> None:
         if not self.running:

@@ -14,6 +14,7 @@ from typing import Any
 from course import reaper
 from course.boxes import files, overlays, saved, wake
 from course.boxes.agent import Agent
+from course.boxes.box import Phases
 from course.boxes.command_line import NODE, PORTS, command_line, memory_file, own_memory
 from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
@@ -83,10 +84,8 @@ class Running:
 
         When each phase of that boot ended, in seconds, is noted beside it.
         """
-        phases, began = {}, time.perf_counter()
-        self._mark = lambda phase, ago=0.0: phases.update(
-            {phase: time.perf_counter() - began - ago}
-        )
+        phases = Phases()
+        self._mark = phases.mark
         try:
             self.open().boot(memory_file(self.plan, folder, share=True))
             saved.note_boot(folder, phases)

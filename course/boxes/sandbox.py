@@ -156,7 +156,7 @@ class Sandbox(Box):
         ready = self._hear()
         self._pid = ready["pid"]
         self._ended = os.pidfd_open(self._pid)
-        self.phases |= {name: when - self._began for name, when in ready["phases"].items()}
+        self.phases |= {name: when - self.phases.began for name, when in ready["phases"].items()}
 
     def _end(self) -> None:
         """Close the shim's ear and wait until it, and with it all that is inside, is gone."""
