@@ -170,12 +170,12 @@ def clean() -> None:
     """Remove what the course made here. Your workspace and your progress stay."""
     import shutil
 
-    from course import images, labels, paths, reaper
+    from course import imports, labels, paths, reaper
     from course.errors import EngineUnreachable
 
     reaper.sweep()
     try:
-        for label in (labels.NAME, images.LABEL):
+        for label in (labels.NAME, imports.LABEL):
             labels.remove(label)
     except EngineUnreachable:
         click.echo("No engine answers: containers and images of the course are left in it.")

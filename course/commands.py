@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
-from tempfile import NamedTemporaryFile, TemporaryFile
+from tempfile import TemporaryFile
 from threading import Timer
 from typing import Any
 
@@ -75,10 +75,11 @@ def until(command: Sequence[str], words: str, **options: Any) -> Arm:
 
 def hyperfine(command: Sequence[str]) -> dict[str, float]:
     """Have hyperfine time a command; its median is the phase "own". Raises ToolMissing."""
-    with NamedTemporaryFile(suffix=".json") as file:
-        flags = [f"--runs={RUNS}", "--warmup=1", "--shell=none", f"--export-json={file.name}"]
+    with reaper.scratch() as folder:
+        said = folder / "said.json"
+        flags = [f"--runs={RUNS}", "--warmup=1", "--shell=none", f"--export-json={said}"]
         output([str(programs.require("hyperfine")), *flags, shlex.join(command)])
-        return {"own": json.load(file)["results"][0]["median"]}
+        return {"own": json.loads(said.read_text())["results"][0]["median"]}
 
 
 def course_measure(command: Sequence[str]) -> dict[str, float]:

@@ -11,17 +11,13 @@ from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
-from docker import APIClient
-from docker.errors import APIError, ImageNotFound
 from tqdm.auto import tqdm
 
-from course import disks, guest, programs, rootfs, store
+from course import disks, guest, imports, programs, rootfs, store
 from course.engine import engine, engine_errors
 from course.errors import EngineError, ImageMissing
 from course.kernel import RECIPE, kernel, unpacked
 
-LABEL = "two-boxes.image"  # not `two-boxes`: containers inherit the labels of their image
-DIGEST = "two-boxes.digest"
 NAMES = ("tiny", "debian")
 DEBIAN_FILES = rootfs.DEBIAN_FILES | guest.debian_files()
 # What decides the bytes of each part, besides the root filesystem it is made from.
@@ -118,7 +114,7 @@ def is_ready(name: str) -> bool:
     if not store.folder_of(name, _inputs(name)).is_dir():
         return False
     found = image(name)
-    in_engine = not _engine_answers() or _digest_in(engine().api, found.tag) == found.digest
+    in_engine = not _engine_answers() or imports.digest(found.tag) == found.digest
     return in_engine and (found.is_bootable or not _has_qemu())
 
 
@@ -174,32 +170,13 @@ def container_image(name: str) -> str:
 
     Raises what ``image`` raises, EngineUnreachable, EngineTooOld, EngineError.
     """
-    wanted, api = image(name), engine().api
+    wanted = image(name)
     with engine_errors():
-        if _digest_in(api, wanted.tag) != wanted.digest:
+        if imports.digest(wanted.tag) != wanted.digest:
             with store.alone(name):
-                if _digest_in(api, wanted.tag) != wanted.digest:
-                    _import(api, wanted)
+                if imports.digest(wanted.tag) != wanted.digest:
+                    imports.take(wanted.archive, wanted.tag, name, wanted.digest)
     return wanted.tag
-
-
-def _digest_in(api: APIClient, tag: str) -> str | None:
-    """Asked before every container's start, so with one call and not with the SDK's two."""
-    try:
-        return (api.inspect_image(tag)["Config"]["Labels"] or {}).get(DIGEST)
-    except ImageNotFound:
-        return None
-
-
-def _import(api: APIClient, wanted: Image) -> None:
-    repository, _, tag = wanted.tag.partition(":")
-    changes = [f"LABEL {LABEL}={wanted.name} {DIGEST}={wanted.digest}", 'CMD ["sh"]']
-    try:
-        api.import_image_from_file(str(wanted.archive), repository, tag, changes=changes)
-    except APIError as error:
-        if "no space left" in str(error):
-            raise store.disk_full(error.explanation) from error
-        raise EngineError(f"the engine to take {wanted.tag}", str(error)) from error
 
 
 def _make_debian(archive: Path) -> None:

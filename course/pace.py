@@ -10,12 +10,11 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 
-from course import commands, figures, paths, provision, results, stats
+from course import commands, figures, paths, provision, reaper, results, stats
 from course.errors import ResultsError
 
 ROUNDS = 12
@@ -54,23 +53,22 @@ def kernels() -> pd.DataFrame:
 
 def laps() -> pd.DataFrame:
     """From the command to JupyterLab, when everything is there already"""
-    with TemporaryDirectory() as folder:
+    with reaper.scratch() as folder:
         ours, target = str(Path(sys.executable).with_name("course")), f"{folder}/workspace"
         servers = {
             "course lab": ["sh", "-c", '"$0" setup && exec "$0" lab "$1"', ours, target],
             "jupyter lab": [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"],
         }
-        own = os.environ | {"JUPYTER_RUNTIME_DIR": folder, "DISPLAY": ""}
+        own = os.environ | {"JUPYTER_RUNTIME_DIR": str(folder), "DISPLAY": ""}
         arms = {arm: commands.until(argv, "[?]token=", env=own) for arm, argv in servers.items()}
         return results.measure(arms, rounds=6)
 
 
 def tools() -> pd.DataFrame:
     """The same commands, timed by this course and by hyperfine"""
-    with NamedTemporaryFile() as file:
-        file.write(bytes(32 * MEGABYTE))
-        file.flush()
-        arms, timed = {}, {"sleep": ["sleep", "0.1"], "checksum": ["sha256sum", file.name]}
+    with reaper.scratch() as folder:
+        (file := folder / "zeros").write_bytes(bytes(32 * MEGABYTE))
+        arms, timed = {}, {"sleep": ["sleep", "0.1"], "checksum": ["sha256sum", str(file)]}
         # Each as a program: a processor that was idle until its stop-watch woke it is slower.
         for name, command in timed.items():
             arms[f"course: {name}"] = partial(commands.course_measure, command)
@@ -81,7 +79,7 @@ def tools() -> pd.DataFrame:
 
 def overheads() -> pd.DataFrame:
     """What a trial costs beside what it times, its line in the file included"""
-    with TemporaryDirectory() as folder:
+    with reaper.scratch() as folder:
 
         def empty() -> None:
             results.measure({"nothing": int}, rounds=100, into=f"{folder}/nothing.csv")
@@ -92,8 +90,8 @@ def overheads() -> pd.DataFrame:
 
 def scale() -> pd.DataFrame:
     """A hundred thousand trials"""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "many.csv"
+    with reaper.scratch() as folder:
+        path = folder / "many.csv"
         results.write(_many(), path)
         return results.measure({"all of it": partial(_draw, path)}, ROUNDS)
 

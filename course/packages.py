@@ -8,7 +8,6 @@ on the machine, and nobody needs to be root.
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import tarfile
 import tempfile
@@ -18,8 +17,8 @@ from typing import IO
 
 from tqdm.auto import tqdm
 
-from course import host, programs, rootfs, store
-from course.engine import engine, engine_errors
+from course import host, imports, programs, rootfs, store
+from course.engine import engine_errors
 from course.errors import BuildFailed, ImageMissing, ToolMissing
 
 # The images that lessons run, and the packages that each is made of.
@@ -32,7 +31,7 @@ PACKAGES = {
     "tenants": ("lua5.1", "lua5.4", "redis-server"),
 }
 RECIPE = "1"  # change it when an equal request must give other bytes
-LABEL, DIGEST, VERSIONS = "two-boxes.image", "two-boxes.digest", "two-boxes.packages"
+VERSIONS = "two-boxes.packages"  # a label
 SHELL = "busybox-static"  # in every image, so that one can look around inside
 # Packages are unpacked and never configured, so what only configures counts as there already.
 CONFIGURERS = (
@@ -69,22 +68,11 @@ def package_image(name: str) -> str:
         "recipe": RECIPE,
     }
     with engine_errors():
-        if not _is_there(tag, store.key(inputs)):
-            _import(store.built(name, inputs, lambda folder: _make(wanted, folder)), tag)
+        if imports.digest(tag) != store.key(inputs):
+            folder = store.built(name, inputs, lambda folder: _make(wanted, folder))
+            versions = {VERSIONS: (folder / "packages").read_text()}
+            imports.take(folder / "root.tar", tag, name, folder.name, versions)
     return tag
-
-
-def _is_there(tag: str, digest: str) -> bool:
-    return bool(engine().api.images(tag, filters={"label": f"{DIGEST}={digest}"}))
-
-
-def _import(folder: Path, tag: str) -> None:
-    versions = (folder / "packages").read_text()
-    labels = {LABEL: folder.parent.name, DIGEST: folder.name, VERSIONS: versions}
-    changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
-    engine().api.import_image_from_file(
-        str(folder / "root.tar"), *tag.split(":"), changes=[*changes, 'CMD ["sh"]']
-    )
 
 
 def _make(packages: Sequence[str], folder: Path) -> None:

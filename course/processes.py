@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,6 +44,21 @@ def is_alive(pid: int, start: int) -> bool:
     """Whether that very process still runs; a zombie (Z) or a dead one (X) does not."""
     found = stat(pid)
     return found is not None and found.start == start and found.state not in "ZX"
+
+
+def kill_group(pid: int, start: int, patience: float) -> None:
+    """Kill a process group, unless its number is another process's by now.
+
+    Waits until its leader is gone, ``patience`` seconds at most. One that was gone before is no
+    hindrance: the kernel gives nobody else the number of a group that still has members.
+    """
+    if (found := stat(pid)) and found.start != start:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    deadline = time.monotonic() + patience
+    while is_alive(pid, start) and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 @contextmanager

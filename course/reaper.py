@@ -26,9 +26,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -86,6 +85,16 @@ def place(name: str) -> Path:
     return folder() / f"{name}-{next(_numbers)}"
 
 
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for the files of a block: gone after it, and when this process is killed in it."""
+    path = state("files")
+    try:
+        yield path
+    finally:
+        remove(path)
+
+
 def on_death(state: Path, argv: Sequence[str]) -> None:
     """Have a command run when this process is gone, unless ``remove(state)`` came before.
 
@@ -113,7 +122,7 @@ def note(state: Path, pid: int) -> None:
 def kill(state: Path) -> None:
     """Kill the process groups that a state folder names, and wait until their leaders are gone."""
     for pid, start in _noted(state):
-        _kill_group(pid, start)
+        processes.kill_group(pid, start, PATIENCE)
 
 
 def remove(state: Path) -> None:
@@ -213,21 +222,6 @@ def _noted(state: Path) -> list[tuple[int, int]]:
     except FileNotFoundError:
         return []
     return [(int(pid), int(start)) for pid, start in re.findall(r"^(\d+) (\d+)$", text, re.M)]
-
-
-def _kill_group(pid: int, start: int) -> None:
-    """Kill a process group, unless its number is another process's by now.
-
-    A leader that is gone is no hindrance: the kernel gives nobody else the number of a group
-    that still has members.
-    """
-    if (found := processes.stat(pid)) and found.start != start:
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE
-    while processes.is_alive(pid, start) and time.monotonic() < deadline:
-        time.sleep(0.002)
 
 
 def _is_over(path: Path) -> bool:

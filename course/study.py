@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
+from pathlib import Path
 
 from IPython import get_ipython
 from pandas import DataFrame
 
 import __main__
-from course import claims, doctor, markup, quiz
+from course import claims, doctor, markup, quiz, reaper
 from course.lessons import Lesson, labs, unknown
 from course.lessons import lesson as lesson_named
 from course.markup import Page
@@ -95,6 +96,10 @@ class Study:
         shown = self._seen[task, finding.observed]
         self._seen[task, finding.observed] += 1
         return CheckView(task, found_task.description, finding, shown)
+
+    def scratch(self) -> Path:
+        """A new folder for this lesson's files: gone when the kernel ends, however it ends."""
+        return reaper.state("lesson")
 
     def keep(self, frame: DataFrame, experiment: str) -> Page:
         """Keep an experiment's results for the ledger, and show what they say of its claims."""

@@ -12,18 +12,44 @@ from tempfile import TemporaryDirectory
 import pytest
 from faults.table import Count, Table
 from faults.watch import Watch
+from faults.world import WITH_SESSION
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from course import paths, processes, reaper
-
-# State folders that stay as long as the session: what removes labelled things, and the process
-# that sandboxes are cloned from.
-WITH_SESSION = ("labels-", "zygote-")
 
 WHOLE = {"tests", "notebooks", "solutions"}  # what `make test` runs
 NOTED = pytest.StashKey[tuple[Path, float]]()  # where the bench reads what that took; its start
 
+# What gives containers and images the names that labs ask for: one worker takes all of it.
+NAMING = (
+    "solutions/01_isolation.ipynb",
+    "solutions/04_docker_engine.ipynb",
+    "solutions/05_images.ipynb",
+    "solutions/07_networks_and_volumes.ipynb",
+    "solutions/11_security.ipynb",
+    "tests/test_docker_engine.py",
+    "tests/test_images_lesson.py",
+    "tests/test_isolation_lab.py",
+    "tests/test_lessons.py::test_a_solution",
+    "tests/test_lessons.py::test_untouched",
+    "tests/test_networks_and_volumes.py",
+    "tests/test_security_lab.py",
+)
+
 collect_ignore_glob = ["lessons/*"]  # a lesson to test with, which needs a path of its own
+
+
+class Scheduling(LoadFileScheduling):
+    """File by file, and what uses the same names one after another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "names" if nodeid.startswith(NAMING) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

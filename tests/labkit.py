@@ -6,8 +6,10 @@ That its solution passes every check is seen once for all labs, in ``test_lesson
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 
+from course import reaper
 from course.checks import Finding, Outcome
 from course.lessons import labs, lesson
 
@@ -19,7 +21,8 @@ class Lab:
 
     def __init__(self, slug: str) -> None:
         self.lesson = lesson(slug)
-        self.names: dict = {"lesson": SimpleNamespace(lesson=self.lesson)}
+        opened = SimpleNamespace(lesson=self.lesson, scratch=partial(reaper.state, "lesson"))
+        self.names: dict = {"lesson": opened}
 
     def run(self, code: str) -> None:
         exec(code, self.names)

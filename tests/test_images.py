@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docker.errors import APIError
+from docker.errors import APIError, ImageNotFound
 
-from course import images, programs, rootfs
+from course import images, imports, programs, rootfs
 from course.engine import engine
 from course.errors import DiskFull, EngineUnreachable, ImageDamaged, ImageMissing, ToolMissing
 from course.images import Image, container_image, image
@@ -148,7 +148,7 @@ def probe(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Image]:
 @pytest.mark.docker
 def test_the_engine_gets_the_image_once(probe: Image) -> None:
     first = engine().images.get(container_image("probe"))
-    assert first.labels[images.LABEL] == "probe"
+    assert first.labels[imports.LABEL] == "probe"
     assert engine().images.get(container_image("probe")).id == first.id
 
 
@@ -159,8 +159,11 @@ def test_the_engine_gets_it_again_when_the_digest_changed(
     container_image("probe")
     newer = Image(probe.name, probe.tag, "2", probe.archive)
     monkeypatch.setattr(images, "image", lambda name: newer)
+    older = engine().images.get(probe.tag).id
     tag = container_image("probe")
-    assert engine().images.get(tag).labels[images.DIGEST] == "2"
+    assert engine().images.get(tag).labels[imports.DIGEST] == "2"
+    with pytest.raises(ImageNotFound):  # the one that was replaced takes no room any more
+        engine().images.get(older)
 
 
 @pytest.mark.docker
@@ -196,6 +199,6 @@ class FullEngine:
 def test_an_engine_without_room_is_a_full_disk(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "engine", FullEngine)
+    monkeypatch.setattr(imports, "engine", FullEngine)
     with pytest.raises(DiskFull, match="no space left"):
         container_image("tiny")

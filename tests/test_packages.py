@@ -11,7 +11,8 @@ import pytest
 from course import packages
 from course.engine import engine
 from course.errors import BuildFailed, ImageMissing, ToolMissing
-from course.packages import DIGEST, PACKAGES, VERSIONS, package_image
+from course.imports import DIGEST
+from course.packages import PACKAGES, VERSIONS, package_image
 
 
 @pytest.fixture

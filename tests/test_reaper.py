@@ -197,3 +197,18 @@ def test_the_guard_costs_a_start_next_to_nothing(run: Path) -> None:
     began = time.process_time()
     reaper.folder()
     assert time.process_time() - began < 0.02
+
+
+def test_the_files_of_a_lesson_go_with_its_kernel_however_it_ends(run: Path) -> None:
+    code = """
+import os
+from course import open_lesson, reaper
+(folder := open_lesson("05_images").scratch()).joinpath("page.html").write_text("mine")
+with reaper.scratch() as other:
+    print(os.listdir(folder), other.is_dir(), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+    argv = [sys.executable, "-c", code]
+    killed = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert killed.stdout == "['page.html'] True\n", killed.stderr
+    assert becomes_true(lambda: not list(run.iterdir()))

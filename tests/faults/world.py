@@ -23,7 +23,7 @@ from course.errors import EngineError
 HERE = Path(__file__).parent
 PATIENCE = 40.0  # seconds for a guard to do its work on a busy machine
 DEADLINE = 150.0  # seconds for a start, hit or not
-WITH_SESSION = ("labels-", "zygote-")  # state folders that stay as long as their session
+WITH_SESSION = ("labels-", "zygote-", "lesson-")  # state folders that stay as long as their session
 
 
 def becomes_true(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:

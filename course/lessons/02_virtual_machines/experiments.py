@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from course import results, stats
+from course import reaper, results, stats
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -167,8 +166,8 @@ def as_table(boxes: Mapping[str, VirtualMachine]) -> pd.DataFrame:
 @contextmanager
 def a_disk() -> Iterator[Path]:
     """A file of zeros for a machine to write to."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "data"
+    with reaper.scratch() as folder:
+        path = folder / "data"
         with path.open("wb") as file:
             file.truncate(DATA)
         yield path

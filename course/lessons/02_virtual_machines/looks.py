@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
 
+from course import reaper
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, passed
 from course.errors import CourseError
@@ -48,7 +48,7 @@ def of_machine(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
 
 def booted(path: Path, greeting: str) -> Finding:
     """Boot a copy, so that the learner's file stays as it is, and listen."""
-    with tempfile.TemporaryDirectory() as folder:
+    with reaper.scratch() as folder:
         copy = Path(shutil.copy(path, folder))
         try:
             with VirtualMachine(None, disk=copy, memory="16M", architecture="x86_64") as box:

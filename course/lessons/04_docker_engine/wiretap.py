@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
-import tempfile
 import threading
-from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingUnixStreamServer
+
+from course import reaper
 
 REQUEST = re.compile(rb"^(GET|HEAD|POST|PUT|DELETE) (\S+) HTTP/1\.1\r$", re.MULTILINE)
 CHUNK = 65536  # bytes
@@ -28,8 +28,8 @@ class Wiretap:
         self._heard: list[tuple[bytes, bytes]] = []
 
     def __enter__(self) -> Wiretap:
-        self._folder = tempfile.TemporaryDirectory(prefix="two-boxes-")
-        path = Path(self._folder.name, "docker.sock")
+        self._folder = reaper.state("socket")
+        path = self._folder / "docker.sock"
         self.address = f"unix://{path}"
         self._server = _Server(str(path), _Relay)
         self._server.engine_socket, self._server.heard = self._engine_socket, self._heard
@@ -39,7 +39,7 @@ class Wiretap:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._folder.cleanup()
+        reaper.remove(self._folder)
 
     @property
     def requests(self) -> list[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 
 import pandas as pd
 
-from course import results
+from course import reaper, results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -48,7 +46,7 @@ def pair(**options: object) -> Iterator[Boxes]:
             box = Container(volumes=volume, tmpfs=scratch, **CAPS, **options)
             boxes["container"] = stack.enter_context(box)
         if can_run(VirtualMachine):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            folder = stack.enter_context(reaper.scratch())
             box = VirtualMachine(disk=parts.new_disk(folder / "disk"), **CAPS)
             boxes["vm"] = stack.enter_context(box)
             box.exec(parts.MOUNT)
@@ -103,8 +101,8 @@ def moves() -> pd.DataFrame:
             {"arm": "box", "kind": "container", "how": "save and load", **moving.container()}
         )
     if can_run(VirtualMachine):
-        with tempfile.TemporaryDirectory() as folder:
-            disk = moving.written_disk(Path(folder) / "disk")
+        with reaper.scratch() as folder:
+            disk = moving.written_disk(folder / "disk")
             for how, hardware in {"same": Hardware(), "other": Hardware(disk="nvme")}.items():
                 moved = moving.machine(disk, hardware)
                 row = {"arm": "box", "kind": "virtual machine", "how": f"{how} hardware"}

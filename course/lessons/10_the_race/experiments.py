@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -15,7 +14,7 @@ from time import perf_counter
 
 import pandas as pd
 
-from course import experiments, images, labels, results
+from course import experiments, images, labels, reaper, results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -66,8 +65,8 @@ def speed(
     ends: from 127.0.0.1, and ``container, bridge`` straight to the container's address.
     """
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        makes = boxes(Path(folder) / "disk") if chosen is None else chosen
+        folder = stack.enter_context(reaper.scratch())
+        makes = boxes(folder / "disk") if chosen is None else chosen
         running = {arm: stack.enter_context(make()) for arm, make in makes.items() if can_run(make)}
         arms: dict[str, Arm] = {}
         for arm, box in running.items():
@@ -87,7 +86,7 @@ def delivery(
     The image comes as a file from this machine's disk: a registry would add a network.
     """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = stack.enter_context(reaper.scratch())
         arms = {
             arm: _delivered(arm, _padded(folder / arm, size))
             for arm, size in (padding or {"small image": 0}).items()

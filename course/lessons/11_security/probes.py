@@ -5,8 +5,6 @@ They only look. The strongest opens a file for writing and writes nothing.
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from docker.errors import APIError
 
-from course import results
+from course import reaper, results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -152,12 +150,8 @@ def level(name: str, seen: Mapping[str, str], reference: Mapping[str, str]) -> s
 @contextmanager
 def canaries() -> Iterator[dict[str, str]]:
     """A process and a file of the host's, put there to be found; both gone after the block."""
-    with tempfile.NamedTemporaryFile("w", prefix="two-boxes-") as file:
-        file.write("found")
-        file.flush()
-        process = subprocess.Popen(CANARY.split())
-        try:
-            yield {"CANARY": str(process.pid), "FILE": file.name}
-        finally:
-            process.kill()
-            process.wait()
+    with reaper.scratch() as folder:
+        (file := folder / "found").write_text("found")
+        process = reaper.spawn(folder, CANARY.split())
+        yield {"CANARY": str(process.pid), "FILE": str(file)}
+    process.wait()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import shlex
 import socket
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import requests
 
-from course import programs, results
+from course import programs, reaper, results
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.engine import engine, engine_errors
@@ -56,10 +55,10 @@ def counted(ways: Mapping[str, Way]) -> pd.DataFrame:
 def by_docker() -> Way:
     """Serve the page by the docker command; what was typed, and what was written to files."""
     docker, tag, port = str(programs.require("docker")), "two-boxes-page", _free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "index.html").write_text(PAGE)
+    with reaper.scratch() as folder:
+        (folder / "index.html").write_text(PAGE)
         recipe = RECIPE.format(base=container_image("tiny"))
-        Path(folder, "Dockerfile").write_text(recipe)
+        (folder / "Dockerfile").write_text(recipe)
         marks = [f"--label={name}={session}" for name, session in label().items()]
         typed = [
             ["docker", "build", "-t", tag, "."],
@@ -76,8 +75,8 @@ def by_docker() -> Way:
 
 def by_qemu() -> Way:
     """Serve the page by QEMU; what was typed outside and inside, and what was written to files."""
-    with tempfile.TemporaryDirectory() as folder:
-        pages, disk, port = Path(folder, "pages"), Path(folder, "disk"), _free_port()
+    with reaper.scratch() as folder:
+        pages, disk, port = folder / "pages", folder / "disk", _free_port()
         pages.mkdir()
         (pages / "index.html").write_text(PAGE)
         format_disk = ["mkfs.ext4", "-q", "-d", "pages", "disk", "8M"]
@@ -99,7 +98,7 @@ def _counts(typed: list[str], written: list[str]) -> dict[str, int]:
     return {"commands": len(typed), "lines": len(typed) + len(written), "tools": len(tools)}
 
 
-def _run(folder: str, *words: str) -> None:
+def _run(folder: Path, *words: str) -> None:
     subprocess.run(words, cwd=folder, capture_output=True, check=True)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from course import disks
+from course import disks, reaper
 from course.boxes.box import Box
 from course.engine import engine
 from course.labels import label
@@ -52,12 +52,14 @@ def script(release: int) -> str:
 def build(release: int) -> str:
     """The container image of a release, with this session's label; its name and tag."""
     tag = f"{NAME}:{release}"
-    with tempfile.TemporaryDirectory() as name:
-        program, recipe = Path(name, "book"), Path(name, "Dockerfile")
+    with reaper.scratch() as folder:
+        program, recipe = folder / "book", folder / "Dockerfile"
         program.write_text(script(release))
         program.chmod(0o755)
         recipe.write_text(RECIPE.format(base=package_image("sqlite"), program=PROGRAM))
-        engine().images.build(path=name, tag=tag, labels=label(), rm=True, network_mode="none")
+        engine().images.build(
+            path=str(folder), tag=tag, labels=label(), rm=True, network_mode="none"
+        )
     return tag
 
 
