@@ -17,7 +17,7 @@ MAP = (ROOT / "ARCHITECTURE.md").read_text()
 HOMES = {
     "docker": {
         "engine.py",
-        "images.py",
+        "imports.py",
         "boxes/container.py",
         "boxes/docker_exec.py",
         "boxes/engine_says.py",
