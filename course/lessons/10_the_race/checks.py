@@ -2,86 +2,40 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import pandas as pd
 
 from course import stats
 from course.checks import Finding, Names, failed, passed, task
 
-FEWEST_ROUNDS = stats.FEWEST  # with fewer there is no 95 % interval of a median
+from .looks import no_race, of_race, phase_lengths, rounds, unfair
+
 CLOSE = 1e-6  # what the learner computes must be the same number, not a similar one
 
 
-@task("fair-race", "`frame` holds six rounds of two arms or more, taken in turns", 1)
+@task("fair-race", "`frame` holds six rounds or more of a container and a boot, taken in turns", 1)
 def fair_race(names: Names) -> Finding:
     frame = names["frame"]
-    if not isinstance(frame, pd.DataFrame) or not {"arm", "round", "seconds"} <= set(frame):
-        return failed(
-            "`frame` is not a table of trials",
-            "Which function of this lesson returns such a table?",
-            "`measure` takes a dict: the arm's name, and what to run.",
-            'frame = measure({"container": start(Container), "vm": start(VirtualMachine)})',
-        )
-    arms = frame["arm"].nunique()
-    if arms < 2:
-        return failed(
-            f"one arm: {frame['arm'].iloc[0]}",
-            "A race needs somebody to race against.",
-            "Give `measure` a dict with two entries or more.",
-            'measure({"container": start(Container), "vm booted": start(boot)}, rounds=6)',
-        )
-    found = _enough_rounds(frame)
-    return _only_the_start(frame, found) if found else found
-
-
-def _only_the_start(frame: pd.DataFrame, done: Finding) -> Finding:
-    booted = frame[frame["arm"] == "vm booted"].filter(like="phase ")
-    if booted.notna().any(axis=None) and "container" in set(frame["arm"]):
-        return done
-    return failed(
-        f"arms {', '.join(map(repr, frame['arm'].unique()))}; no phases of 'vm booted' beside them",
-        "Is it the start that you timed, or the removal of the box as well?",
-        "A function that yields stops the clock there. What it yields are the phases.",
-        'with make_box() as box: box.exec("true"); yield box.phases',
-    )
-
-
-def _enough_rounds(frame: pd.DataFrame) -> Finding:
-    rounds = int(frame.groupby("arm")["round"].nunique().min())
-    if rounds < FEWEST_ROUNDS:
-        return failed(
-            f"{rounds} rounds",
-            "Look at the interval: how wide would you like it to be?",
-            f"Measure at least {FEWEST_ROUNDS} rounds.",
-            f"measure(arms, rounds={FEWEST_ROUNDS})",
-        )
-    return _taken_in_turns(frame, rounds)
-
-
-def _taken_in_turns(frame: pd.DataFrame, rounds: int) -> Finding:
-    began = frame.sort_values("started")["round"]
-    if not began.is_monotonic_increasing:
-        return failed(
-            "the arms ran one after the other",
-            "What happens to your ratio when the machine gets busy half-way?",
-            "Give all arms to one call of `measure`: it takes them in turns.",
-            "frame = measure(arms, rounds=6)",
-        )
-    return passed(f"{frame['arm'].nunique()} arms, {rounds} rounds, in turns")
+    if (wrong := no_race(frame)) is not None:
+        return wrong
+    return passed(f"{frame['arm'].nunique()} arms, {rounds(frame)} rounds, in turns")
 
 
 @task("ratio", "`factor` is the ratio of `vm booted` to `container`, with its interval", 2)
-def ratio(names: Names) -> Finding:
-    factor, frame = names["factor"], names["frame"]
+@of_race
+def ratio(frame: pd.DataFrame, names: Names) -> Finding:
+    factor = names["factor"]
     right = stats.ratio(frame, "vm booted", "container")
     value = getattr(factor, "value", factor)
-    if not isinstance(value, int | float):
+    if not isinstance(value, Real):
         return failed(
             "`factor` is not a number",
             "Which function of this lesson divides two arms?",
             "`stats.ratio` takes the table, the arm and the baseline.",
             'factor = stats.ratio(frame, "vm booted", "container")',
         )
-    if abs(value * right.value - 1) < CLOSE:
+    if abs(value / stats.ratio(frame, "container", "vm booted").value - 1) < CLOSE:
         return failed(
             f"{value:.3g}: that is the container against the machine",
             "Which of the two is the baseline?",
@@ -106,8 +60,9 @@ def ratio(names: Names) -> Finding:
 
 
 @task("slowest-phase", "`slowest` names the phase in which a booting machine spends most time", 3)
-def slowest_phase(names: Names) -> Finding:
-    slowest, frame = names["slowest"], names["frame"]
+@of_race
+def slowest_phase(frame: pd.DataFrame, names: Names) -> Finding:
+    slowest = str(names["slowest"]).removeprefix("phase ")
     lengths = phase_lengths(frame[frame["arm"] == "vm booted"])
     longest = lengths.idxmax()
     if slowest not in lengths.index:
@@ -127,14 +82,6 @@ def slowest_phase(names: Names) -> Finding:
     return passed(f"{longest}: {lengths[longest]:.2g} s at the median")
 
 
-def phase_lengths(trials: pd.DataFrame) -> pd.Series:
-    """Median length of each phase in seconds; the columns hold when each one ended."""
-    ends = trials.filter(like="phase ").dropna(axis=1, how="all")
-    ends.columns = ends.columns.str.removeprefix("phase ")
-    ordered = ends[ends.median().sort_values().index]
-    return ordered.diff(axis=1).fillna({ordered.columns[0]: ordered.iloc[:, 0]}).median()
-
-
 @task("cost", "`cost` says how many bytes of memory one container and one machine cost the host", 4)
 def cost(names: Names) -> Finding:
     found = names["cost"]
@@ -145,7 +92,7 @@ def cost(names: Names) -> Finding:
             "`box.usage()` says it; its `memory` is in bytes.",
             'cost = {"container": container.usage().memory, "vm": vm.usage().memory}',
         )
-    if not all(isinstance(value, int) and value > 2**20 for value in found.values()):
+    if not all(isinstance(value, Real) and value > 2**20 for value in found.values()):
         return failed(
             f"{found}",
             "A box that costs less than a mebibyte would be news.",
@@ -158,27 +105,16 @@ def cost(names: Names) -> Finding:
 @task("take-apart", "`again` holds `ours` and `theirs`, measured in turns, six rounds of each", 1)
 def take_apart(names: Names) -> Finding:
     again = names["again"]
-    if not isinstance(again, pd.DataFrame) or set(again.get("arm", [])) != {"ours", "theirs"}:
-        return failed(
-            "`again` does not hold the arms `ours` and `theirs`",
-            "Which two names did the advertisement use?",
-            "Give `measure` a dict with those two names; both start the same container.",
-            'again = measure({"ours": start(Container), "theirs": start(Container)}, rounds=6)',
-        )
-    return _rounds_in_turns(again, "ours", "theirs")
-
-
-def _rounds_in_turns(frame: pd.DataFrame, arm: str, baseline: str) -> Finding:
-    found = _enough_rounds(frame)
-    if not found:
-        return found
-    factor = stats.ratio(frame, arm, baseline)
-    return passed(f"{arm} / {baseline}: {factor.value:.2f} ({factor.low:.2f} to {factor.high:.2f})")
+    if (wrong := unfair("again", again, ("ours", "theirs"))) is not None:
+        return wrong
+    found = stats.ratio(again, "ours", "theirs")
+    return passed(f"ours / theirs: {found.value:.2f} ({found.low:.2f} to {found.high:.2f})")
 
 
 @task("quicker-tools", "`without` is the ratio again, as if QEMU's own start took no time", 5)
-def quicker_tools(names: Names) -> Finding:
-    without, frame = names["without"], names["frame"]
+@of_race
+def quicker_tools(frame: pd.DataFrame, names: Names) -> Finding:
+    without = names["without"]
     tools = frame["phase qemu started"].fillna(0)
     right = stats.ratio(frame.assign(seconds=frame["seconds"] - tools), "vm booted", "container")
     if not hasattr(without, "low"):
@@ -208,7 +144,8 @@ def quicker_tools(names: Names) -> Finding:
 @task("larger-image", "`share` says which part of its start each image took: `small`, `large`", 5)
 def larger_image(names: Names) -> Finding:
     arrivals, share = names["arrivals"], names["share"]
-    if not isinstance(arrivals, pd.DataFrame) or set(arrivals.get("arm", [])) != {"small", "large"}:
+    table = arrivals if isinstance(arrivals, pd.DataFrame) else pd.DataFrame()
+    if "phase delivered" not in table or set(table["arm"]) != {"small", "large"}:
         return failed(
             "`arrivals` does not hold the arms `small` and `large`",
             "`delivery` takes a dict: the arm's name, and how many MiB to add.",
@@ -228,7 +165,7 @@ def larger_image(names: Names) -> Finding:
 def _shares(arrivals: pd.DataFrame, share: dict[str, float]) -> Finding:
     part = arrivals["phase delivered"] / arrivals["seconds"]
     right = part.groupby(arrivals["arm"]).median()
-    if not all(0 < value < 1 for value in share.values()):
+    if not all(isinstance(value, Real) and 0 < value < 1 for value in share.values()):
         return failed(
             f"{share}",
             "Can a part be larger than the whole?",
