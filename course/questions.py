@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -37,6 +38,7 @@ class Mark:
 
 
 NO_NUMBER = Mark(Verdict.UNREADABLE, ("Type a number, such as 2.5.",))
+GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")  # 1,390: how the course writes it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +134,9 @@ class Number(Question):
 
     def mark(self, answer: object) -> Mark:
         value = number(answer, self.unit)
-        if value is None:
-            return NO_NUMBER
+        return NO_NUMBER if value is None else self.judged(value)
+
+    def judged(self, value: float) -> Mark:
         if self.low <= value <= self.high:
             return Mark(Verdict.RIGHT, (self.feedback["right"],))
         side = "low" if value < self.low else "high"
@@ -146,12 +149,9 @@ class Predict(Number):
 
     kind = "predict"
 
-    def mark(self, answer: object) -> Mark:
-        value = number(answer, self.unit)
-        if value is None:
-            return NO_NUMBER
+    def judged(self, value: float) -> Mark:
         if not self.low <= value <= self.high:
-            return unreadable(f"Guess between {self.low:g} and {self.high:g}.")
+            return unreadable(f"Guess between {self.low:,.10g} and {self.high:,.10g}.")
         return Mark(Verdict.NOTED, ("Your guess is noted. Now measure.",))
 
 
@@ -227,19 +227,19 @@ def texts(answer: object) -> list[str]:
 
 
 def number(answer: object, unit: str = "") -> float | None:
-    """The finite number that was typed, its unit and a decimal comma allowed; else None."""
+    """The finite number that was typed: "8.2", "8,2", "1,390", its unit allowed; else None."""
     typed = "" if isinstance(answer, bool) else str(answer).strip().removesuffix(unit).strip()
     try:
-        value = float(typed.replace(",", "."))
+        value = float(typed.replace(",", "" if GROUPED.fullmatch(typed) else "."))
     except ValueError:
         return None
     return value if math.isfinite(value) else None
 
 
 def normal(answer: object) -> str:
-    """A typed text without what does not count: case, runs of space, a closing full stop."""
+    """A typed text without what does not count: case, runs of space, closing full stops."""
     typed = unicodedata.normalize("NFKC", answer) if isinstance(answer, str) else ""
-    return " ".join(typed.casefold().split()).removesuffix(".").strip()
+    return " ".join(typed.casefold().split()).rstrip(" .")
 
 
 def _share(parts: dict[str, bool], feedback: dict[str, str], what: str) -> Mark:

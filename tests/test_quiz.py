@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from course import exchange, quiz
@@ -96,7 +96,25 @@ def test_any_answer_gets_a_verdict(name: str, answer: object) -> None:
     assert QUESTIONS[name].mark(answer).verdict in Verdict
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("8.2", 8.2),
+        ("8,2", 8.2),
+        ("0,125", 0.125),
+        ("1,390 times", 1390),
+        ("-1,000,000.5", -1_000_000.5),
+        ("1,39,0", None),
+        ("many", None),
+    ],
+)
+def test_a_number_is_read_as_people_and_the_course_write_it(typed: str, read: float | None) -> None:
+    assert number(typed, "times") == read
+
+
 @given(typed=some.text())
+@example("a..")
+@example("…")
 def test_reading_what_was_typed_never_fails(typed: str) -> None:
     assert number(typed) is None or float(number(typed)) == number(typed)
     assert normal(normal(typed)) == normal(typed)
