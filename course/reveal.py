@@ -57,6 +57,8 @@ class Reveal:
         """How far the guess was from the measurement, in words."""
         if self.guess is None:
             return "You made no guess. Make one first: a surprise needs an expectation."
+        if self.low == self.guess == self.high:
+            return "Your guess is exactly what was measured."
         if self.low <= self.guess <= self.high:
             return "Your guess lies inside the measured interval."
         too = "low" if self.guess < self.value else "high"
@@ -64,7 +66,8 @@ class Reveal:
             return f"Your guess was {figure(abs(self.guess - self.value))} too {too}."
         ratio = max(self.guess, self.value) / min(self.guess, self.value)
         if ratio < 2:
-            return f"Your guess was {100 * abs(self.guess / self.value - 1):.0f} % too {too}."
+            share = figure(100 * abs(self.guess / self.value - 1), digits=2)
+            return f"Your guess was {share} % too {too}."
         return f"Your guess was {figure(ratio, digits=2)} times too {too}."
 
     def page(self) -> Page:
@@ -143,9 +146,8 @@ class _Line:
     def bar(self, low: float, high: float) -> str:
         width = max(self.x(high) - self.x(low), 4)
         middle = (self.x(low) + self.x(high)) / 2
-        return (
-            f'<rect x="{middle - width / 2}" y="{MIDDLE - 7}" width="{width}" height="14" rx="2"/>'
-        )
+        x = middle - width / 2
+        return f'<rect x="{x}" y="{MIDDLE - 7}" width="{width}" height="14" rx="2"/>'
 
     def guess(self, ratio: float) -> str:
         dot = f'<circle cx="{self.x(ratio)}" cy="{MIDDLE}" r="7"/>'

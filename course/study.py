@@ -29,7 +29,7 @@ from course.overview import ledger
 from course.progress import Progress
 from course.questions import Mark, Predict, Question, Verdict
 from course.recordings import replay_failures
-from course.reveal import Reveal, together
+from course.reveal import Reveal, figure, together
 from course.widgets import CheckView, QuizView
 
 
@@ -146,9 +146,8 @@ class Study:
         slug = self.lesson.slug
         seen = self.progress.latest(slug, kind="revealed").get(question.id)
         if question.kind == "predict" and seen and seen.detail["guess"] is not None:
-            stands = (
-                f"You have seen the measurement, so your guess of {seen.detail['guess']:g} stands."
-            )
+            guess = figure(seen.detail["guess"])
+            stands = f"You have seen the measurement, so your guess of {guess} stands."
             return Mark(Verdict.NOTED, (stands,))
         mark = question.mark(answer)
         if mark.verdict is not Verdict.UNREADABLE:

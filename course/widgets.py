@@ -86,7 +86,7 @@ class QuizView(View):
     def _receive(self, _: object, content: object, __: object) -> None:
         # The page may send anything; what is not about one of these questions is not for us.
         name = content.get("question") if isinstance(content, dict) else None
-        if name not in self._asked:
+        if not isinstance(name, str) or name not in self._asked:
             return
         answer = content.get("answer")
         attempt = self.marks.get(name, {}).get("attempt", 0) + 1
