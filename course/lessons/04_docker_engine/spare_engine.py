@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -100,8 +101,11 @@ class SpareEngine:
 
     def alive(self) -> bool:
         """Whether a container's process runs, asked of the kernel and not of the daemon."""
-        commands = (Path(f"/proc/{pid}/cmdline") for pid in processes.family(self._world))
-        return any(path.read_text().split("\0")[:-1] == COMMAND for path in commands)
+        for pid in processes.family(self._world):
+            with suppress(OSError):  # it ended while we looked
+                if Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1] == COMMAND:
+                    return True
+        return False
 
     def status(self, container: Container) -> str:
         """The container's state, asked of the daemon that runs now; the container is removed."""
