@@ -100,7 +100,8 @@ def race_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
     """
     ran = set(frame["arm"])
     table = stats.summary(frame, BASELINE if BASELINE in ran else None)
-    rows = [_race_row(arm, table["median"].max()) for _, arm in table.iterrows()]
+    interval, slowest = stats.called(table["n"]), table["median"].max()
+    rows = [_race_row(arm, interval, slowest) for _, arm in table.iterrows()]
     absent = [arm for arm in (*BOXES, BASELINE) if arm not in ran]
     empty = dict.fromkeys(rows[0], "")
     return rows + [empty | {"arm": arm, "median": "not here: course doctor"} for arm in absent]
@@ -212,9 +213,9 @@ def _cost(make: Make) -> dict[str, int]:
         return {"memory": usage.memory, "disk": usage.disk}
 
 
-def _race_row(arm: pd.Series, slowest: float) -> dict[str, object]:
+def _race_row(arm: pd.Series, interval: str, slowest: float) -> dict[str, object]:
     row = {"arm": arm.arm, "n": arm.n, "median": seconds(arm["median"])}
-    row["95% interval"] = f"{seconds(arm.low)} to {seconds(arm.high)}"
+    row[interval] = f"{seconds(arm.low)} to {seconds(arm.high)}"
     if "ratio" in arm:
         ends = f"[{number(arm.ratio_low)}, {number(arm.ratio_high)}]"
         row[f"times {BASELINE}"] = f"{number(arm.ratio)} {ends}"

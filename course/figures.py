@@ -12,7 +12,6 @@ import pandas as pd
 
 from course import results, stats
 from course.drawing import (
-    FAINT,
     GREY,
     INK,
     PAPER,
@@ -42,7 +41,7 @@ VERDICTS = {
 def race(
     frame: pd.DataFrame, baseline: str | None = None, column: str = "seconds", title: str = ""
 ) -> Figure:
-    """Each arm's median and 95 % interval, on a logarithmic scale, its trials faint behind.
+    """Each arm's median and interval, on a logarithmic scale, its trials faint behind.
 
     The trials of an arm stand one below another in the order of the rounds. With a baseline,
     each arm's ratio to it stands at the right.
@@ -61,7 +60,8 @@ def race(
         beside(axes, place, show(row["median"]), *([_times(row, baseline)] if baseline else []))
     axes.set_yticks(range(len(table)), table["arm"])
     measured = IN_WORDS.get(column, column)
-    axes.set_xlabel(f"{measured}, logarithmic scale; dot: median, bar: 95% interval")
+    bar = stats.called(table["n"])
+    axes.set_xlabel(f"{measured}, logarithmic scale; dot: median, bar: {bar}")
     logarithmic(axes, show)
     words = [f"{row.arm} {show(row['median'])}" for _, row in table.iterrows()]
     return Figure(canvas, f"{title}. Medians: {', '.join(words)}.")
@@ -142,31 +142,6 @@ def heat_map(table: pd.DataFrame, levels: list[str], title: str) -> Figure:
 
 
 @styled
-def guesses(table: pd.DataFrame, title: str = "") -> Figure:
-    """Predictions beside measurements: columns question, guess, value, low, high, unit.
-
-    The axis is the guess as a multiple of what was measured: on the line is right.
-    """
-    table = table.reset_index(drop=True)
-    off = table["guess"] / table["value"]
-    title = title or f"{off.between(0.5, 2).sum()} of {len(table)} guesses within a factor of two"
-    canvas, axes = paper(len(table), title, results.provenance(table))
-    axes.axvspan(0.5, 2, color=FAINT, alpha=0.35, lw=0)
-    axes.axvline(1, color=INK, lw=1)
-    words = []
-    for place, row in table.iterrows():
-        axes.plot([1, off[place]], [place] * 2, color=GREY, lw=1)
-        axes.plot([row.low / row.value, row.high / row.value], [place] * 2, color=INK, lw=6)
-        axes.plot(off[place], place, "D", ms=7, mfc=PAPER, mec="#0072b2", mew=2)
-        words.append(f"guess {row.guess:g}, was {number(row.value)} {row.unit}")
-        beside(axes, place, words[-1])
-    axes.set_yticks(range(len(table)), table["question"])
-    axes.set_xlabel("guess ÷ measured, logarithmic scale; band: within a factor of two")
-    logarithmic(axes, lambda value: f"{number(value)} ×")
-    return Figure(canvas, f"{title}. {_listed(pd.Series(words, table['question']))}.")
-
-
-@styled
 def ledger(table: pd.DataFrame, title: str = "") -> Figure:
     """Every claim and its verdict here: columns topic, sentence, verdict, estimate (in words)."""
     counts = table["verdict"].value_counts()
@@ -192,7 +167,8 @@ def _winner(table: pd.DataFrame, column: str) -> str:
         return f"{first.arm} and {table['arm'][1]} are too close to call"
     times = number(last["median"] / first["median"])
     if column != "seconds":
-        return f"{first.arm} needs least {column}; {last.arm} needs {times} times as much"
+        least = f"{first.arm} needs least {IN_WORDS.get(column, column)}"
+        return f"{least}; {last.arm} needs {times} times as much"
     return f"{first.arm} is first; {last.arm} takes {times} times as long"
 
 
@@ -216,8 +192,8 @@ def _fit(arm: str, each: Estimate | None, memory: int) -> str:
     if each is None:
         return f"{arm}: the first one"
     cost = f"{arm}: {size(each.value)} each [{size(each.low)}, {size(each.high)}]"
-    held = f"{number(memory / each.high)} to {number(memory / each.low)}"
-    return f"{cost}\n{size(memory)} would hold {held}"
+    held = stats.capacity(memory, each)
+    return f"{cost}\n{size(memory)} would hold {number(held.low)} to {number(held.high)}"
 
 
 def _lengths(trials: pd.DataFrame) -> pd.Series:

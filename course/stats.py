@@ -11,6 +11,7 @@ covers 92 to 95 %. `pytest -m statistics -s` prints the table.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -29,7 +30,7 @@ SHORT = 0.005  # seconds
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, the 95 % interval around it, and the number of rounds that it rests on."""
+    """A value, its ``interval``, and the number of rounds that both rest on."""
 
     value: float
     low: float
@@ -50,6 +51,12 @@ def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = ordered[..., rank : rank + 2], ordered[..., n - rank - 2 : n - rank]
     weights = np.array([1 - inward, inward])
     return low @ weights, high @ weights[::-1]
+
+
+def called(rounds: Iterable[int]) -> str:
+    """What intervals that rest on so many rounds each are called beside their numbers."""
+    names = ("95% interval" if n >= FEWEST else f"range of {n} rounds" for n in rounds)
+    return " or ".join(dict.fromkeys(names))
 
 
 @cache
@@ -88,6 +95,12 @@ def ratio(frame: pd.DataFrame, arm: str, baseline: str, column: str = "seconds")
 def slope(x: pd.Series, y: pd.Series) -> Estimate:
     """How much y grows with x, from one row to the next: the cost of one more box."""
     return median(np.diff(y) / np.diff(x))
+
+
+def capacity(room: float, each: Estimate) -> Estimate:
+    """How many fit into so much room at that cost; without limit where it may be nothing."""
+    ends = (room / cost if cost > 0 else math.inf for cost in (each.value, each.high, each.low))
+    return Estimate(*ends, each.n)
 
 
 def summary(

@@ -54,14 +54,6 @@ def heat_map() -> Figure:
     return figures.heat_map(table, LEVELS, "A container shares the kernel")
 
 
-def guesses() -> Figure:
-    rows = [
-        {"question": "boot", "guess": 30, "value": 5.2, "low": 4.7, "high": 5.6, "unit": "×"},
-        {"question": "memory", "guess": 6, "value": 5.1, "low": 5.0, "high": 5.2, "unit": "MiB"},
-    ]
-    return figures.guesses(results.table(rows))
-
-
 def ledger() -> Figure:
     rows = [
         {
@@ -75,7 +67,7 @@ def ledger() -> Figure:
     return figures.ledger(results.table(rows))
 
 
-EVERY = [race, timeline, density, heat_map, guesses, ledger]
+EVERY = [race, timeline, density, heat_map, ledger]
 
 
 @pytest.mark.parametrize("make", EVERY)
@@ -132,6 +124,12 @@ def test_the_title_of_a_close_race_says_that_it_is_close() -> None:
     same = frame[frame["arm"] == "container"]
     close = pd.concat([same, same.assign(arm="docker run")])
     assert "too close to call" in figures.race(close).alt
+
+
+@pytest.mark.parametrize(("rounds", "bar"), [(10, "95% interval"), (2, "range of 2 rounds")])
+def test_the_bar_of_a_race_is_called_what_it_is(rounds: int, bar: str) -> None:
+    [axes] = figures.race(trials(rounds)).canvas.axes
+    assert axes.get_xlabel().endswith(f"bar: {bar}")
 
 
 def test_memory_is_needed_and_not_waited_for() -> None:

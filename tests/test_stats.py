@@ -8,6 +8,7 @@ import pytest
 
 from course import stats
 from course.errors import ResultsError
+from course.stats import Estimate
 
 
 def trials(**arms: list[float]) -> pd.DataFrame:
@@ -47,6 +48,12 @@ def test_the_interval_lies_within_the_range_at_any_size(n) -> None:
     assert 0 <= low < (n - 1) / 2 < high <= n - 1
 
 
+def test_what_is_a_range_is_not_called_an_interval() -> None:
+    assert stats.called([6, 10]) == "95% interval"
+    assert stats.called([2, 2]) == "range of 2 rounds"
+    assert stats.called([6, 5]) == "95% interval or range of 5 rounds"
+
+
 def test_many_experiments_are_judged_at_once() -> None:
     samples = np.random.default_rng(0).random((4, 3, 12))
     low, high = stats.interval(samples)
@@ -83,6 +90,11 @@ def test_the_summary_has_one_row_an_arm_smallest_first() -> None:
     assert list(table["ratio"]) == pytest.approx([1, 4])
     assert table.attrs == frame.attrs
     assert "ratio" not in stats.summary(frame)
+
+
+def test_what_may_cost_nothing_fits_without_limit() -> None:
+    assert stats.capacity(60, Estimate(3.0, 2.0, 6.0, 9)) == Estimate(20.0, 10.0, 30.0, 9)
+    assert stats.capacity(60, Estimate(3.0, -1.0, 6.0, 9)).high == np.inf
 
 
 def test_any_column_can_be_summarised() -> None:
