@@ -86,14 +86,13 @@ class Judgement:
 
     @property
     def words(self) -> str:
-        """The estimate with its interval and unit, and whether it was taken elsewhere."""
+        """The estimate with its interval and unit; nothing where there is none."""
         if not self.estimate:
             return ""
         times, counts = (self.claim.statistic == kind for kind in ("ratio", "capacity"))
         show = number if times or counts else OF_COLUMN.get(self.claim.column, number)
         value, low, high = map(show, (self.estimate.value, self.estimate.low, self.estimate.high))
-        recorded = ", recorded" if self.tier == "recorded" else ""
-        return f"{value}{' ×' if times else ''} [{low}, {high}]{recorded}"
+        return f"{value}{' ×' if times else ''} [{low}, {high}]"
 
 
 def claims(slug: str) -> list[Claim]:
@@ -171,13 +170,16 @@ def ledger() -> list[Judgement]:
 
 
 def table(judgements: list[Judgement]) -> pd.DataFrame:
-    """The ledger as ``figures.ledger`` draws it: topic, sentence, verdict, estimate."""
+    """The ledger as ``figures.ledger`` draws it: topic, sentence, verdict, estimate.
+
+    A recorded estimate says so: the figure's caption names this machine only.
+    """
     rows = [
         {
             "topic": found.claim.topic,
             "sentence": found.claim.sentence,
             "verdict": str(found.verdict),
-            "estimate": found.words,
+            "estimate": found.words + (", recorded" if found.tier == "recorded" else ""),
         }
         for found in judgements
     ]
@@ -203,8 +205,8 @@ def _every(claim: Claim, frame: pd.DataFrame) -> Estimate:
 def _capacity(claim: Claim, frame: pd.DataFrame) -> Estimate:
     """How many boxes the whole machine's memory would hold, by what one more box costs."""
     rows = frame[frame["arm"] == claim.arm].sort_values("boxes")
-    each, total = stats.slope(rows["boxes"], rows["memory"]), frame.attrs["machine"]["memory"]
-    return Estimate(total / each.value, total / each.high, total / each.low, each.n)
+    each = stats.slope(rows["boxes"], rows["memory"])
+    return stats.capacity(frame.attrs["machine"]["memory"], each)
 
 
 STATISTICS: dict[str, Callable[[Claim, pd.DataFrame], Estimate]] = {

@@ -186,7 +186,7 @@ def _claim_row(found: Judgement) -> dict[str, object]:
     return {
         "claim": found.claim.sentence,
         "experiment": f"{found.claim.lesson[:2]} {found.claim.experiment}",
-        "estimate": found.words.removesuffix(", recorded"),
+        "estimate": found.words,
         "verdict": found.verdict,
         "tier": found.tier,
     }

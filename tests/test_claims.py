@@ -146,6 +146,8 @@ def test_recorded_results_stand_in_and_say_so(home) -> None:
     results.write(data(QUICK, 20), home / "10_the_race" / "recorded" / "race.csv")
     [found] = claims.ledger()
     assert (found.verdict, found.tier) == (Verdict.REFUTED, "recorded")
+    assert found.words == "20 s [20 s, 20 s]"  # for tables, which have a column for the tier
+    assert claims.table([found])["estimate"][0] == "20 s [20 s, 20 s], recorded"
     claims.keep(data(QUICK, 4), "10_the_race", "race")
     [found] = claims.ledger()
     assert (found.verdict, found.tier) == (Verdict.SUPPORTED, "live")
