@@ -133,8 +133,11 @@ def remove(state: Path) -> None:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder, were it one that its owner may not enter; it may be gone already."""
-    shutil.rmtree(folder, onerror=_unlock)
+    """Delete a folder and all in it that its owner can delete; it may be gone already."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        _open(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep() -> list[str]:
@@ -230,12 +233,13 @@ def _is_over(path: Path) -> bool:
     return bool(is_session) and not processes.is_alive(*map(int, path.stem.split("-")))
 
 
-def _unlock(_function: Any, path: str, error: Any) -> None:
-    """Open a folder that its owner may not enter (overlayfs makes such) and try again."""
-    if issubclass(error[0], PermissionError):
-        with suppress(OSError):
-            os.chmod(path, 0o700)
-            shutil.rmtree(path)
+def _open(folder: Path) -> None:
+    """Let the owner enter and change a folder and those in it: overlayfs makes closed ones."""
+    with suppress(OSError):  # one of somebody else's stays as it is
+        folder.chmod(0o700)
+        for inner in os.scandir(folder):
+            if inner.is_dir(follow_symlinks=False):
+                _open(Path(inner))
 
 
 if __name__ == "__main__":

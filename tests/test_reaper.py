@@ -174,13 +174,28 @@ def test_a_program_never_begins_once_its_state_folder_is_gone(run: Path, tmp_pat
     assert not (tmp_path / "began").exists()
 
 
-def test_a_folder_that_its_owner_may_not_enter_is_deleted_all_the_same(run: Path) -> None:
-    state = reaper.state("overlay")
-    (state / "work" / "work").mkdir(parents=True)
-    (state / "work" / "work").chmod(0)
-    reaper.remove(state)
-    assert not state.exists()
-    reaper.remove(state)  # once more is fine
+def test_folders_that_are_closed_to_their_owner_go_and_what_links_lead_to_stays(
+    tmp_path: Path,
+) -> None:
+    file, house, state = tmp_path / "file", tmp_path / "house", tmp_path / "state"
+    for folder in (house, state / "work" / "work", state / "etc"):
+        folder.mkdir(parents=True)
+    file.touch()
+    for link, target in {"file": file, "house": house}.items():
+        (state / "etc" / link).symlink_to(target)
+    modes = {file: 0o640, house: 0o750, state / "etc": 0o555, state / "work/work": 0}
+    for path, mode in modes.items():
+        path.chmod(mode)
+    # Root enters every folder, so it has to lose that power for the test.
+    as_owner = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    code = (
+        "import sys; from pathlib import Path; from course import reaper\n"
+        "state = Path(sys.argv[1]); reaper.delete(state); assert not state.exists()\n"
+        "reaper.delete(state)  # once more is fine"
+    )
+    python = [sys.executable, "-c", code, str(state)]
+    subprocess.run([*(as_owner if os.geteuid() == 0 else ()), *python], check=True)
+    assert (file.stat().st_mode & 0o777, house.stat().st_mode & 0o777) == (0o640, 0o750)
 
 
 @pytest.mark.fault("a run folder that is another user's")
