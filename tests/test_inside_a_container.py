@@ -9,8 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -176,18 +174,12 @@ def test_a_killed_python_leaves_no_room_behind(
     monkeypatch.setenv("COURSE_RUN_DIR", str(tmp_path / "run"))
     with subprocess.Popen([sys.executable, "-c", RUNS_UNTIL_KILLED]) as python:
         name = f"two-boxes-{python.pid}-*"
-        until(lambda: _sleeping("31536010"))
+        assert becomes_true(lambda: bool(_sleeping("31536010")))
         assert [*cgroups.ROOT.glob(f"*/{name}"), *cgroups.ROOT.glob(name)] or os.geteuid()
         python.kill()
-    until(lambda: not _sleeping("31536010") and not list((tmp_path / "run").iterdir()))
+    run = tmp_path / "run"
+    assert becomes_true(lambda: not _sleeping("31536010") and not list(run.iterdir()))
     assert not [*cgroups.ROOT.glob(f"*/{name}"), *cgroups.ROOT.glob(name)]
-
-
-def until(condition: Callable[[], object], patience: float = 20.0) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _sleeping(seconds: str) -> list[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -20,10 +20,7 @@ from course.units import size
 KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 LEVELS = ["the host's", "its own"]
 UNLIMITED = 2**60  # version 1 says "no limit" with a number that no machine reaches
-PERIOD = 100_000
-
-# What holds each cap, by version, and how its text becomes a number; None stands for no cap.
-Reader = Callable[[Path], float | None]
+PERIOD = cgroups.PERIOD  # microseconds, where a group names none of its own
 
 
 def namespaces(pid: int | str = "self") -> dict[str, str]:

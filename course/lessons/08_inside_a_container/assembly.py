@@ -12,6 +12,7 @@ from course.errors import LessonError
 
 Step = Callable[[object], None]
 
+WIDTH = 80  # columns of the steps' names
 IMPORTS = "import json\nimport os\nimport sys\nfrom types import SimpleNamespace"
 MAIN = """
 box = SimpleNamespace(**json.loads(sys.argv[1]))
@@ -34,8 +35,8 @@ def program(steps: Sequence[Step], timed: bool = False) -> str:
     parts = _Parts()
     for step in dict.fromkeys(steps):
         parts.take(getattr(step, "__name__", "?"), step, getattr(step, "__module__", None))
-    names = ", ".join(step.__name__ for step in steps)
-    main = MAIN.format(steps=f"{names}," if len(steps) == 1 else names)
+    names = ", ".join(step.__name__ for step in steps) + ("," if len(steps) == 1 else "")
+    main = MAIN.format(steps=textwrap.fill(names, WIDTH, subsequent_indent=" " * 4))
     if timed:
         parts.imports["import time"] = None
         main = main.replace("    step(box)\n", CLOCK).replace("for step", f"{BEGUN}for step")

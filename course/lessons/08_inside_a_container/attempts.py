@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
 from course.checks import Finding, Names, failed, not_attempted
 from course.errors import CommandTimeout, LessonError
 
-assembly = import_module("course.lessons.08_inside_a_container.assembly")
-workshop = import_module("course.lessons.08_inside_a_container.workshop")
-
-Judge = Callable[[workshop.Ran], Finding]
+from . import assembly, workshop
 
 
 class Unready(Exception):

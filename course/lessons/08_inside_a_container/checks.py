@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from importlib import import_module
 
 from course import images
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 
-attempts = import_module("course.lessons.08_inside_a_container.attempts")
-trespass = import_module("course.lessons.08_inside_a_container.trespass")
-walls = import_module("course.lessons.08_inside_a_container.walls")
-workshop = import_module("course.lessons.08_inside_a_container.workshop")
+from . import attempts, trespass, walls, workshop
 
 KEPT = 0b100_1111_1011  # capabilities 0, 1, 3, 4, 5, 6, 7 and 10, as bits
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from course.experiments import BASELINE, BOXES, CLOCK, can_run, docker_run, firs
 from course.results import PHASE
 from course.trials import Arm
 
-workshop = import_module("course.lessons.08_inside_a_container.workshop")
+from . import workshop
 
 HAND = "by hand, a new Python"
 MARKED = "sleep 31536008"  # a process that no machine has by chance
@@ -44,8 +43,9 @@ def parts(*steps: Callable, rounds: int = 10, budget: float | None = None) -> pd
     """Where a start goes: the phases of a container with and without a network, and of ours."""
     arms: dict[str, Arm] = {"sandbox": first_answer(Sandbox)} if can_run(Sandbox) else {}
     if can_run(Container):
-        arms["docker, a network"] = partial(_docker_start, "bridge")
-        arms["docker, no network"] = partial(_docker_start, "none")
+        image = images.container_image("tiny")
+        arms["docker, a network"] = partial(_docker_start, image, "bridge")
+        arms["docker, no network"] = partial(_docker_start, image, "none")
     timed = partial(partial, _timed_steps)
     return _measured(arms, timed, steps, rounds, budget, timed=True)
 
@@ -74,8 +74,10 @@ def listed(rounds: int = 3) -> pd.DataFrame:
         if can_run(make):
             with make() as box:
                 box.exec(f"{MARKED} >/dev/null 2>&1 </dev/null &")
-                here = _on_host()
-            rows += [{"arm": arm, "round": turn, "listed": here} for turn in range(1, rounds + 1)]
+                rows += [
+                    {"arm": arm, "round": turn, "listed": _on_host()}
+                    for turn in range(1, rounds + 1)
+                ]
     return results.table(rows)
 
 
@@ -140,12 +142,12 @@ def _timed_steps(argv: Sequence[str]) -> dict[str, float]:
     return {name: float(when) - began for name, when in marks}
 
 
-def _docker_start(network: str) -> Iterator[dict[str, float]]:
+def _docker_start(image: str, network: str) -> Iterator[dict[str, float]]:
     """A container from ``create`` until the engine says that it started."""
     began, phases = time.time(), {}
     command = ["sh", "-c", f"{CLOCK}; exec sleep 600"]
     options = {"network_mode": network, "labels": labels.label()}
-    container = engine().containers.create("course/tiny", command, **options)
+    container = engine().containers.create(image, command, **options)
     phases["created"] = time.time() - began
     try:
         container.start()

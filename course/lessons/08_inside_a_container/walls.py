@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 
 import pandas as pd
 
 from course import results
 
-workshop = import_module("course.lessons.08_inside_a_container.workshop")
+from . import workshop
 
 LEVELS = ["nothing", "its own", "as outside"]  # from least to most
 BETWEEN = "---- next probe ----"

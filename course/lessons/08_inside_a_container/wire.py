@@ -18,7 +18,7 @@ OUTER, INNER, PREFIX = "10.213.77.1", "10.213.77.2", 30  # a network of two
 PATIENCE = 5.0  # seconds
 
 
-def commands(pid: int) -> list[str]:
+def commands(pid: int | str) -> list[str]:
     """What has to be said, on the host, so that the process has a wire to it."""
     outer = f"tb-{os.getpid()}"
     inside = f"nsenter --target {pid} --net"
@@ -47,7 +47,7 @@ def hear(port: int = 80) -> str:
         try:
             with socket.create_connection((INNER, port), timeout=PATIENCE) as connection:
                 return connection.makefile().read().strip()
-        except ConnectionRefusedError as error:  # it does not listen yet
+        except OSError as error:  # it does not listen yet
             if time.monotonic() > deadline:
                 raise BoxError(f"an answer from {INNER}", str(error)) from error
             time.sleep(0.01)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,13 @@ from course import host, images, processes, reaper
 from course.boxes import cgroups
 from course.errors import CommandTimeout, ResourceError
 
-assembly = import_module("course.lessons.08_inside_a_container.assembly")
+from . import assembly
 
 MEBIBYTE = 2**20
 CAPS = {"memory": 32 * MEBIBYTE, "cpus": 0.2, "pids": 10}  # what the container is to be held to
 ROOM = {"memory": 512 * MEBIBYTE, "cpus": float(os.cpu_count() or 1), "pids": 200}
 DEADLINE = 15.0  # seconds
 PIPES = {"stdin": subprocess.DEVNULL} | dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-CONTROLLERS = ("memory", "cpu", "pids")
 NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
 # Its mounts are shared between the room and whatever is made in it, as those of a host that
 # systemd has set up; but never with the host. Its first process waits and then looks around.
@@ -118,13 +116,13 @@ def command_line(
 
 def wish(command: str, place: Path, groups: list[Path]) -> dict[str, Any]:
     """What every step is given as ``box``."""
-    folders = groups * len(CONTROLLERS) if len(groups) == 1 else groups
+    folders = groups * len(cgroups.CONTROLLERS) if len(groups) == 1 else groups
     return {
         "command": command,
         "image": str(images.image("tiny").root),
         "place": str(place),
         "cgroup": host.cgroup_version(),
-        "groups": dict(zip(CONTROLLERS, map(str, folders), strict=False)),
+        "groups": dict(zip(cgroups.CONTROLLERS, map(str, folders), strict=False)),
         **CAPS,
     }
 
