@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +43,7 @@ def built(name: str, inputs: Mapping[str, str], make: Callable[[Path], None]) ->
     """
     folder = folder_of(name, inputs)
     if not folder.is_dir():
-        with alone(name):
+        with disk_errors(), alone(name):
             if not folder.is_dir():
                 _make(folder, make)
     _look_over(folder)
@@ -62,11 +63,11 @@ def discard(name: str) -> None:
 
 def verify(folder: Path) -> None:
     """Read every byte again and compare it with the manifest. Raises ImageDamaged."""
-    top = {name: digest for name, (_, _, digest) in _read(folder / MANIFEST).items()}
-    below = _read(folder / BELOW) if BELOW in top else {}
+    top = {name: digest for name, (_, _, digest) in _read(folder, MANIFEST).items()}
+    below = _read(folder, BELOW) if BELOW in top else {}
     for name, digest in (top | below).items():
         if not (folder / name).is_file() or file_digest(folder / name) != digest:
-            raise _damaged(folder / name)
+            raise _damaged(folder, name)
 
 
 def file_digest(path: Path) -> str:
@@ -78,7 +79,9 @@ def file_digest(path: Path) -> str:
 @contextmanager
 def alone(name: str) -> Iterator[None]:
     """Hold what is inside to one process at a time; the lock goes with the process."""
-    with (_shelf(name) / ".lock").open("w") as lock:
+    shelf = _shelf(name)
+    shelf.mkdir(parents=True, exist_ok=True)
+    with (shelf / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -105,9 +108,7 @@ def disk_full(found: str) -> DiskFull:
 
 
 def _shelf(name: str) -> Path:
-    shelf = paths.cache_dir() / "images" / name
-    shelf.mkdir(parents=True, exist_ok=True)
-    return shelf
+    return paths.cache_dir() / "images" / name
 
 
 def _make(folder: Path, make: Callable[[Path], None]) -> None:
@@ -116,10 +117,9 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
     # A name of its own: a child of the process that died may still write to the old one.
     unfinished = Path(tempfile.mkdtemp(prefix=folder.name + UNFINISHED, dir=folder.parent))
     try:
-        with disk_errors():
-            make(unfinished)
-            _describe(unfinished)
-            unfinished.rename(folder)
+        make(unfinished)
+        _describe(unfinished)
+        unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -149,9 +149,9 @@ def _describe(folder: Path) -> None:
 
 def _look_over(folder: Path) -> None:
     """The cheap look, for every use: sizes and times of the files that stand at the top."""
-    for name, (size, changed, _) in _read(folder / MANIFEST).items():
+    for name, (size, changed, _) in _read(folder, MANIFEST).items():
         if _stamp(folder / name) != (size, changed):
-            raise _damaged(folder / name)
+            raise _damaged(folder, name)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -162,12 +162,13 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _read(manifest: Path) -> dict[str, Any]:
+def _read(folder: Path, manifest: str) -> dict[str, Any]:
     try:
-        return json.loads(manifest.read_text())
+        return json.loads((folder / manifest).read_text())
     except (OSError, ValueError) as error:
-        raise _damaged(manifest) from error
+        raise _damaged(folder, manifest) from error
 
 
-def _damaged(path: Path) -> ImageDamaged:
-    return ImageDamaged(f"{path.name} as it was built", "other bytes", f"rm -r '{path.parent}'")
+def _damaged(folder: Path, name: str) -> ImageDamaged:
+    mend = shlex.join(["rm", "-r", str(folder)])  # all of it: nothing is made again in parts
+    return ImageDamaged(f"{name} as it was built", "other bytes", mend)

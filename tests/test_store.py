@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
 def test_what_a_killed_build_left_is_never_taken_for_the_real_thing() -> None:
     folder = store.folder_of("thing", {})
     unfinished = folder.with_name(folder.name + store.UNFINISHED)
-    unfinished.mkdir()
+    unfinished.mkdir(parents=True)
     write(unfinished)
     assert store.folders("thing") == []
     store.built("thing", {}, write)
@@ -95,11 +96,19 @@ def test_the_whole_look_goes_into_folders() -> None:
         (folder / "root").mkdir()
         write(folder / "root")
 
-    folder = store.built("thing", {}, make)
+    folder = store.built("my thing's", {}, make)
     store.verify(folder)
     (folder / "root/part").write_text("the BYTES")
-    with pytest.raises(ImageDamaged):
+    with pytest.raises(ImageDamaged, match="root/part") as caught:
         store.verify(folder)
+    subprocess.run(caught.value.mend, shell=True, check=True)
+    store.verify(store.built("my thing's", {}, make))
+
+
+def test_a_question_makes_no_folder(tmp_path: Path) -> None:
+    assert not store.folder_of("thing", {}).exists()
+    assert store.folders("thing") == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.fault("disk full in an image build")
@@ -112,7 +121,7 @@ def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
     assert everything(tmp_path) == []
 
 
-def build_slowly(barrier: multiprocessing.Barrier, log: Path) -> None:
+def build_at_once(barrier: multiprocessing.Barrier, log: Path) -> None:
     def make(folder: Path) -> None:
         write(folder)
         with log.open("a") as lines:
@@ -125,7 +134,7 @@ def build_slowly(barrier: multiprocessing.Barrier, log: Path) -> None:
 def test_two_processes_make_it_once(tmp_path: Path) -> None:
     fork = multiprocessing.get_context("fork")
     barrier, log = fork.Barrier(2), tmp_path / "log"
-    both = [fork.Process(target=build_slowly, args=(barrier, log)) for _ in range(2)]
+    both = [fork.Process(target=build_at_once, args=(barrier, log)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
