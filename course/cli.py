@@ -9,6 +9,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from course.claims import Judgement
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of a table.")
+rounds = click.option(
+    "--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="How often it runs."
+)
 
 
 class Commands(click.Group):
@@ -81,7 +85,7 @@ def doctor(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--rounds", default=10, show_default=True, help="How often each arm runs.")
+@rounds
 @as_json
 def race(rounds: int, as_json: bool) -> None:
     """Race five boxes to their first answer."""
@@ -91,16 +95,16 @@ def race(rounds: int, as_json: bool) -> None:
     show(experiments.race_data(frame), experiments.race_rows(frame), as_json)
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True)
-@click.option("--rounds", default=10, show_default=True, help="How often the command runs.")
+@rounds
 @as_json
 def measure(command: Sequence[str], rounds: int, as_json: bool) -> None:
-    """Time a COMMAND: median and 95 % interval, in seconds."""
+    """Time a COMMAND: median and 95 % interval. Options of ours stand before it."""
     from course import commands
 
-    row = commands.measure(command, rounds)
-    show(row, [row], as_json)
+    found = commands.measure(command, rounds)
+    show(found, [commands.row(found)], as_json)
 
 
 @main.command()
@@ -168,18 +172,20 @@ def export(file: Path) -> None:
 @main.command()
 def clean() -> None:
     """Remove what the course made here. Your workspace and your progress stay."""
-    import shutil
-
     from course import imports, labels, paths, reaper
-    from course.errors import EngineUnreachable
+    from course.errors import EngineError
 
     reaper.sweep()
     try:
         for label in (labels.NAME, imports.LABEL):
             labels.remove(label)
-    except EngineUnreachable:
-        click.echo("No engine answers: containers and images of the course are left in it.")
-    shutil.rmtree(paths.cache_dir())
+    except EngineError as error:
+        click.echo(f"Containers and images of the course are left in the engine.\n{error}")
+    cache = paths.cache_dir()  # perhaps a folder of the learner's, with more in it than ours
+    reaper.delete(cache / "images")
+    (cache / "accelerator.json").unlink(missing_ok=True)
+    with suppress(OSError):  # what else is in it stays
+        cache.rmdir()
 
 
 def _claim_row(found: Judgement) -> dict[str, object]:
@@ -205,16 +211,11 @@ def _progress_row(row: Mapping[str, object]) -> dict[str, object]:
 def show(data: object, rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
     """Print ``data`` as JSON or ``rows`` as a table."""
     if as_json:
-        click.echo(json_module.dumps(data, indent=2, default=str))
+        click.echo(json_module.dumps(data, indent=2))
         return
     table = Table(header_style="bold")
     for column in rows[0] if rows else ():
         table.add_column(str(column))
     for row in rows:
-        table.add_row(*(cell(value) for value in row.values()))
-    Console().print(table)
-
-
-def cell(value: object) -> str:
-    """A value as a table shows it: three digits are enough for a measurement."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+        table.add_row(*map(str, row.values()))
+    Console(markup=False, emoji=False).print(table)  # a path in brackets is no mark-up

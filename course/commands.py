@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from tempfile import TemporaryFile
@@ -18,6 +18,7 @@ from typing import Any
 from course import programs, reaper, results, stats
 from course.errors import CourseError, ToolMissing
 from course.trials import Arm
+from course.units import seconds
 
 DEADLINE = 120.0  # seconds for a program to say what it is waited for
 RUNS = 3  # of a command by a stop-watch, after one that does not count
@@ -31,15 +32,23 @@ def measure(command: Sequence[str], rounds: int = 10) -> dict[str, object]:
     return {"command": name, **ends, "n": found.n}
 
 
+def row(found: Mapping[str, object]) -> dict[str, object]:
+    """The same as a row for a terminal, with units."""
+    interval = f"{seconds(found['low'])} to {seconds(found['high'])}"
+    shown = {"median": seconds(found["median"]), stats.called([found["n"]]): interval}
+    return {"command": found["command"], **shown, "n": found["n"]}
+
+
 def program(command: Sequence[str]) -> Arm:
     """An arm that runs a program of the host to its end. Raises ToolMissing, CourseError."""
     _require(command[0])
-    said = TemporaryFile()  # noqa: SIM115  as long-lived as the arm; reading a pipe would be timed
+    # As long-lived as the arm: reading a pipe would be timed.
+    said = TemporaryFile(buffering=0)  # noqa: SIM115
 
     def arm() -> None:
-        running = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=said)
-        if code := running.wait():
-            said.seek(0)
+        before = said.tell()  # what the runs before this one said
+        if code := subprocess.call(command, stdin=DEVNULL, stdout=DEVNULL, stderr=said):
+            said.seek(before)
             words = said.read().decode(errors="replace").strip()
             raise CourseError(f"{shlex.join(command)} to end well", f"exit code {code}: {words}")
 
@@ -56,14 +65,13 @@ def until(command: Sequence[str], words: str, **options: Any) -> Arm:
 
     def arm() -> Iterator[None]:
         state = reaper.state("command")
-        running, alarm = (
-            reaper.spawn(state, command, **options),
-            Timer(DEADLINE, reaper.kill, [state]),
-        )
+        running = reaper.spawn(state, command, **options)
+        alarm = Timer(DEADLINE, reaper.kill, [state])
         alarm.start()
         try:
             if not any(re.search(words, line) for line in running.stdout):
-                raise CourseError(f"{command[0]} to say {words!r}", "its end, without that")
+                expected = f"{command[0]} to say {words!r} within {DEADLINE:g} s"
+                raise CourseError(expected, f"its end without that, exit code {running.wait()}")
             yield
         finally:
             alarm.cancel()
