@@ -31,14 +31,18 @@ def quiz_export(lesson: str, form: str) -> None:
 
 
 @quiz.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def quiz_import(file: Path) -> None:
     """Print jupyterquiz questions from a FILE as a quiz.yaml of this course."""
     import yaml
 
     from course import exchange
+    from course.errors import QuizError
 
-    entries = exchange.from_jupyterquiz(json.loads(file.read_text()))
+    try:
+        entries = exchange.from_jupyterquiz(json.loads(file.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise QuizError(f"JSON in {file}", str(error)) from error
     click.echo(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True))
 
 

@@ -7,9 +7,9 @@ and items. A prediction has no right answer and is not exported.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from course.errors import QuizError
 from course.questions import Many, Match, Number, One, Order, Predict, Question, Text
@@ -31,18 +31,23 @@ def to_jupyterquiz(questions: Iterable[Question]) -> list[dict]:
 def from_jupyterquiz(entries: object) -> list[dict]:
     """Entries for a ``quiz.yaml``, to be read with ``quiz.parse``; objectives are yet to state.
 
-    Raises QuizError for what is not in jupyterquiz's schema.
+    Raises QuizError for what is not in jupyterquiz's schema, or what no quiz of ours can ask.
     """
-    try:
-        return [_entry(place, entry) for place, entry in enumerate(entries, 1)]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise QuizError("questions as jupyterquiz writes them", f"no {error}") from error
+    if not isinstance(entries, list):
+        raise QuizError("a list of questions as jupyterquiz writes it", type(entries).__name__)
+    return [_entry(place, entry) for place, entry in enumerate(entries, 1)]
 
 
 def _entry(place: int, entry: dict) -> dict:
-    known = {"id": f"question-{place}", "objective": UNSTATED, "question": entry["question"]}
-    code = {"code": entry["code"]} if entry.get("code") else {}
-    return known | code | READERS[entry["type"]](entry)
+    try:
+        known = {"id": f"question-{place}", "objective": UNSTATED, "question": entry["question"]}
+        code = {"code": entry["code"]} if entry.get("code") else {}
+        if entry["type"] not in READERS:
+            raise ValueError(f"the type {entry['type']!r}, none of {', '.join(READERS)}")
+        return known | code | READERS[entry["type"]](entry)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        words = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise QuizError(f"question {place} as jupyterquiz writes it", words) from error
 
 
 def _gift(one: Question) -> str:
@@ -151,10 +156,14 @@ def _read_string(entry: dict) -> dict:
 
 def _read_numeric(entry: dict) -> dict:
     right = [answer for answer in entry["answers"] if answer.get("correct")]
-    bounds = [bound for answer in right for bound in answer.get("range", [answer.get("value")])]
-    numbers = [bound for bound in bounds if isinstance(bound, int | float)]
-    low, high = min(numbers, default=math.nan), max(numbers, default=math.nan)
-    return {"kind": "number", "range": [low, high], "feedback": _read_feedback(entry, right)}
+    spans = sorted(answer.get("range") or [answer["value"]] * 2 for answer in right)
+    if not spans:
+        raise ValueError("no right answer")
+    for (_, before), (after, _) in pairwise(spans):
+        if after > before:
+            raise ValueError(f"wrong numbers between right ones, {before} and {after}")
+    span = [min(low for low, _ in spans), max(high for _, high in spans)]
+    return {"kind": "number", "range": span, "feedback": _read_feedback(entry, right)}
 
 
 def _read_match(entry: dict) -> dict:

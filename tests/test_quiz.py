@@ -215,6 +215,13 @@ def test_jupyterquiz_comes_back_as_the_same_questions() -> None:
             assert question.mark(WRONG[name]).verdict in {Verdict.WRONG, Verdict.PARTLY}
 
 
+def test_right_numbers_with_wrong_ones_between_them_are_not_imported_as_one_range() -> None:
+    roots = [{"type": "value", "value": value, "correct": True} for value in (-2, 2)]
+    entry = {"question": "What is x, if x² = 4?", "type": "numeric", "answers": roots}
+    with pytest.raises(QuizError, match="between right ones, -2 and 2"):
+        exchange.from_jupyterquiz([entry])
+
+
 def test_an_order_becomes_a_matching_of_places() -> None:
     written = exchange.to_jupyterquiz([QUESTIONS["start-order"]])
     (question,) = quiz.parse(exchange.from_jupyterquiz(written), FIXTURE).values()
