@@ -54,7 +54,7 @@ def test_the_lab_has_exactly_these_tasks() -> None:
 def test_an_untouched_lab_is_not_attempted(
     task: str, service: VirtualMachine, site: Container
 ) -> None:
-    given = {"service": service, "site": site, "clean": lambda test, box: None}
+    given = {"service": service, "site": site, "clean": lambda test, box: None, "first_tokens": []}
     assert check(task, **given).outcome is Outcome.NOT_ATTEMPTED
 
 
@@ -84,12 +84,26 @@ def test_a_container_whose_program_nobody_started_is_told(site: Container) -> No
 
 @pytest.mark.vm
 def test_a_machine_without_its_program_or_with_another_is_told(service: VirtualMachine) -> None:
+    given = {"wreckage": GONE, "first_tokens": parts.tokens(service, after=0)}
     with service.clone() as other:
         other.exec("kill $(cat /pid)")
-        assert hinted(check("return", service=other, wreckage=GONE), "when you kept the state")
+        assert hinted(check("return", service=other, **given), "when you kept the state")
         other.exec(parts.background(parts.GENERATE))
         parts.tokens(other, after=int(other.exec("wc -l </tokens").stdout))
-        assert hinted(check("return", service=other, wreckage=GONE), "need not be started")
+        assert hinted(check("return", service=other, **given), "need not be started")
+
+
+@pytest.mark.vm
+def test_a_machine_that_was_made_anew_is_not_the_one_that_was_wrecked(
+    service: VirtualMachine,
+) -> None:
+    given = {"wreckage": GONE, "first_tokens": parts.tokens(service, after=0)}
+    with VirtualMachine() as anew:
+        anew.exec(SIGN)
+        anew.exec(parts.background(parts.GENERATE))
+        parts.tokens(anew, after=0)
+        assert "never wrote" in check("return", service=anew, **given).observed
+    assert check("return", service=service, **given).outcome is Outcome.PASSED
 
 
 @pytest.mark.vm

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Callable
 from functools import partial, wraps
-from importlib import import_module
 from pathlib import Path
 
 from course.boxes.box import Box
@@ -13,10 +12,8 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
 
-looks, parts = (
-    import_module(f"course.lessons.09_what_they_share.{name}") for name in ("looks", "parts")
-)
-hints = looks.hints
+from . import looks, parts
+from .looks import hints
 
 MEMORY, CPUS, SCRATCH = 48 * 2**20, 0.5, 8 * 1024  # bytes, processors, KiB: the most allowed
 REPLICAS = 3
@@ -46,7 +43,7 @@ def back(service: VirtualMachine, names: Names) -> Finding:
     return looks.judged(
         lambda: looks.not_wrecked("wreckage", names["wreckage"]),
         lambda: looks.not_back("service", service),
-        lambda: _goes_on(service),
+        lambda: _goes_on(service, names["first_tokens"]),
     )
 
 
@@ -134,11 +131,15 @@ def clean(names: Names) -> Finding:
     )
 
 
-def _goes_on(service: VirtualMachine) -> Finding:
-    """Whether its program writes, and is the one that wrote the first token."""
-    if not looks.grows(service, "/tokens"):
+def _goes_on(service: VirtualMachine, first: list[str]) -> Finding:
+    """Whether its program writes, and is the one that wrote the first tokens."""
+    if not parts.grows(service, "/tokens"):
         return failed("the sign is back, and nobody writes tokens", *hints("no program"))
-    if looks.broken_off(written := looks.tokens(service)):
+    written = looks.tokens(service)
+    if written[: len(first)] != [int(token) for token in first]:
+        said = "the program is another one: it never wrote the `first_tokens`"
+        return failed(said, *hints("another program"))
+    if looks.broken_off(written):
         said = "the program was started again: its tokens do not follow one from another"
         return failed(said, *hints("another program"))
     return passed(f"token {len(written)} follows from the first, as if nothing had been")
@@ -146,6 +147,6 @@ def _goes_on(service: VirtualMachine) -> Finding:
 
 def _counts(site: Container) -> Finding:
     """Whether a program counts in it."""
-    if not looks.grows(site, "/count"):
+    if not parts.grows(site, "/count"):
         return failed("the sign is back, and nobody counts", *hints("nobody counts"))
     return passed("the files came back by themselves, and the program by you")

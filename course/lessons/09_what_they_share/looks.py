@@ -6,17 +6,16 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from itertools import combinations, pairwise
 
 from course.boxes.box import Box, Output
 from course.boxes.fake import FakeBox
 from course.checks import Finding, failed, not_attempted
 
-HINTS = import_module("course.lessons.09_what_they_share.hints").HINTS
+from . import parts
+from .hints import HINTS
 
 SIGN = "open since 1998"
-WAIT = "sleep 0.5"  # seconds, in which a program that runs writes something
 NEWEST = 3  # tokens of one box that no other may have
 
 
@@ -59,13 +58,6 @@ def not_back(name: str, box: Box) -> Finding | None:
     return failed(f"`{name}`: /sign says {said[:60]!r}", *hints("not back"))
 
 
-def grows(box: Box, path: str) -> bool:
-    """Whether something in the box goes on writing a file."""
-    look = f"cat {path} 2>/dev/null | md5sum"
-    before, after = box.exec(f"{look}; {WAIT}; {look}").stdout.splitlines()
-    return before != after
-
-
 def tokens(box: Box) -> list[int]:
     """All tokens that were written in a box."""
     return [int(word) for word in box.exec("cat /tokens").stdout.split()]
@@ -80,7 +72,7 @@ def no_replica(name: str, box: Box) -> Finding | None:
     """Whether it is a clone of the service, with a program that writes."""
     if box.exec("cat /sign").stdout.strip() != SIGN:
         return failed(f"{name} has no /sign: it is no clone of `service`", *hints("no clone"))
-    if grows(box, "/tokens"):
+    if parts.grows(box, "/tokens"):
         return None
     return failed(f"in {name} nobody writes tokens", *hints("silent"))
 

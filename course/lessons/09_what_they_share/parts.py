@@ -38,6 +38,7 @@ HOG = "x=x; while :; do x=$x$x; done"  # a variable that doubles
 LOOP = "timeout 1 sh -c 'while :; do :; done'"
 SPIN = f"{LOOP} & {LOOP}; wait"  # two programs that never wait, for a second
 FILL = "dd if=/dev/zero of={path} bs=1M count=64"
+ROOM = 'df -m {path} | awk \'NR == 2 {{print $2 " MiB, " $3 " used, " $4 " free"}}\''
 
 MEMORY_CAP = (  # version 2 of control groups, else version 1; a machine's root group has neither
     "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null"
@@ -97,6 +98,13 @@ def imported(path: Path) -> Image:
     api = engine().api
     api.import_image_from_file(str(path), repository="two-boxes/files", changes=mark)
     return engine().images.get("two-boxes/files")
+
+
+def grows(box: Box, path: str) -> bool:
+    """Whether something in the box goes on writing a file, as both programs above do."""
+    look = f"cat {path} 2>/dev/null | md5sum"
+    before, after = box.exec(f"{look}; sleep 0.5; {look}").stdout.splitlines()
+    return before != after
 
 
 def tokens(box: Box, after: int, count: int = 3) -> list[str]:
