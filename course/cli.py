@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -213,7 +214,7 @@ def show(data: object, rows: Sequence[Mapping[str, object]], as_json: bool) -> N
     if as_json:
         click.echo(json_module.dumps(data, indent=2))
         return
-    table = Table(header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for column in rows[0] if rows else ():
         table.add_column(str(column))
     for row in rows:

@@ -219,4 +219,4 @@ def _race_row(arm: pd.Series, interval: str, slowest: float) -> dict[str, object
     if "ratio" in arm:
         ends = f"[{number(arm.ratio_low)}, {number(arm.ratio_high)}]"
         row[f"times {BASELINE}"] = f"{number(arm.ratio)} {ends}"
-    return row | {"share of the slowest": "█" * round(30 * arm["median"] / slowest) or "▏"}
+    return row | {"of slowest": "█" * round(10 * arm["median"] / slowest) or "▏"}
