@@ -38,7 +38,16 @@ def take(lab: Lab, page: Page, name: str) -> None:
     for theme in THEMES:
         page.set_viewport_size({"width": WIDTH, "height": 1000})
         set_theme(page, theme)
+        draw_anew(page)
         picture(page, name, theme.split()[-1].lower())
+
+
+def draw_anew(page: Page) -> None:
+    """Read the notebook from disk again: what Mermaid has drawn keeps the colours of its theme."""
+    page.keyboard.press("Control+s")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)  # unsaved, it would ask
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_role("menuitem", name="Reload Notebook from Disk").click()
 
 
 def wait_until_done(page: Page) -> None:
