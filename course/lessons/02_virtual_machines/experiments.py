@@ -6,7 +6,6 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ from course.experiments import WORK, Make, can_run
 from course.kernel import kernel
 from course.trials import Arm
 
-everyday = import_module("course.lessons.02_virtual_machines.everyday")
+from . import everyday
+
 BASELINE = "as the course has it"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # random(4): new whenever a kernel boots
 DATA = 16 * 2**20  # bytes of the disk that the machines write to

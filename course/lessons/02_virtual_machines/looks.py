@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from functools import wraps
-from importlib import import_module
 from pathlib import Path
 
 from course import reaper
@@ -13,7 +12,7 @@ from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, passed
 from course.errors import CourseError
 
-sector = import_module("course.lessons.02_virtual_machines.sector")
+from . import sector
 
 Judge = Callable[[VirtualMachine, Names], Finding]
 

@@ -12,7 +12,8 @@ from course import results
 from course.boxes.machine import VirtualMachine
 from course.drawing import GREY, INK, PAPER, Figure, beside, colour, paper, styled
 
-PATIENCE = 600.0  # seconds for a full system, emulated on a busy host
+from . import experiments
+
 TICK = 0.25  # seconds between two looks at the clock
 
 
@@ -20,27 +21,27 @@ def booted(name: str) -> VirtualMachine:
     """Boot that guest; meanwhile a bar fills in the time that the recorded boot took."""
     before = results.recorded("02_virtual_machines", "boots")
     with passing(before.loc[before["arm"] == name, "seconds"].median()):
-        return VirtualMachine(name, resume=False, deadline=PATIENCE).start()
+        return VirtualMachine(name, resume=False, deadline=experiments.PATIENCE).start()
 
 
 @contextmanager
 def passing(expected: float) -> Iterator[None]:
     """Show how much of so many seconds has passed, until the ``with`` ends."""
-    ended = threading.Event()
+    ended, form = threading.Event(), "{desc}: {bar} {elapsed} of about {total:.0f} s"
+    with tqdm(total=expected, desc="booting", bar_format=form, leave=False) as bar:
 
-    def fill() -> None:
-        form = "{desc}: {bar} {elapsed} of about {total:.0f} s"
-        with tqdm(total=expected, desc="booting", bar_format=form, leave=False) as bar:
+        def fill() -> None:
             while not ended.wait(TICK):
                 bar.update(min(TICK, bar.total - bar.n))
 
-    watcher = threading.Thread(target=fill)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
+        watcher = threading.Thread(target=fill)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+        bar.n = bar.total  # a bar that is closed short of its end stays, and is red
 
 
 def memory_now(box: VirtualMachine) -> dict[str, float]:
@@ -62,7 +63,5 @@ def memory(steps: Mapping[str, Mapping[str, float]], title: str) -> Figure:
         words.append(f"{step}: {total:.0f} MiB inside, {used:.0f} in use, {paid:.0f} on the host")
         beside(axes, place, f"{paid:.0f} MiB on the host")
     axes.set_yticks(range(len(steps)), list(steps), color=INK)
-    axes.set_xlabel(
-        "MiB; bar: what `free` reports inside, dark where in use; dot: on the host (PSS)"
-    )
+    axes.set_xlabel("MiB; bar: what “free” reports inside, dark: in use; dot: on the host (PSS)")
     return Figure(canvas, f"{title}. {'; '.join(words)}.")
