@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
+import requests
 import yaml
 from docker.errors import APIError
 from docker.types import IPAMConfig, IPAMPool
@@ -54,6 +55,11 @@ def test_databases_that_are_not_found_or_that_end_or_that_everybody_finds(lab: L
             f'start(network, "database", {redis}, ports={{"6379/tcp": ("127.0.0.1", None)}})',
             "published at 127.0.0.1",
             "no port needs to be published",
+        ),
+        (
+            'start(network, "database", tiny, ["sleep", "600"])',
+            "does not answer PING",
+            'package_image("redis")',
         ),
         (
             'start(network, "database", package_image("redis"), ["redis-server"])',
@@ -106,7 +112,7 @@ def test_data_that_would_not_stay(lab: Lab) -> None:
     assert "counted by this very container" in found.observed
 
 
-def test_replicas_that_nobody_visits_and_a_kill_that_is_seen(lab: Lab) -> None:
+def test_replicas_that_nobody_visits(lab: Lab) -> None:
     lab.solve("database", "front-door")
     without_reload = "\n".join(
         line
@@ -117,13 +123,31 @@ def test_replicas_that_nobody_visits_and_a_kill_that_is_seen(lab: Lab) -> None:
     found = lab.check("three-replicas")
     assert "of 3 replicas, 1 had visitors" in found.observed
     assert "reload" in found.hints[-1]
-    lab.names["statuses"] = [200] * 300
-    assert "exit code 137" in lab.check("killed").observed
-    lab.run("replicas[1].kill()")
-    lab.names["statuses"] = [200] * 299 + [502]
-    assert "1 visits failed: ['502']" in lab.check("killed").observed
-    lab.names["statuses"] = [200] * 20
-    assert "fewer than 200" in lab.check("killed").observed
+
+
+def answer(number: int, replica: str, status: int = 200) -> requests.Response:
+    """What a visitor gets from a replica."""
+    found = requests.Response()
+    found.status_code, found._content = status, f"visit {number} counted by {replica}\n".encode()
+    return found
+
+
+def test_a_kill_that_visitors_see_and_one_that_comes_too_early_or_too_late(lab: Lab) -> None:
+    lab.solve("database")
+    lab.run('killed, alive = (start(network, "service", tiny, ["sleep", "600"]) for _ in "12")')
+    killed, alive = (lab.names[name].id[:12] for name in ("killed", "alive"))
+    to_the_end = [answer(number, (killed, alive)[number % 2]) for number in range(300)]
+    assert "exit code 137" in lab.hinted("killed", answers=to_the_end)
+    lab.run("killed.kill()")
+    assert "fewer than 200" in lab.hinted("killed", answers=to_the_end[:20])
+    assert "not the status alone" in lab.hinted("killed", answers=[200] * 300)
+    assert "counted visitors to the end" in lab.hinted("killed", answers=to_the_end)
+    after = [answer(number, alive) for number in range(300)]
+    assert "counted none of these" in lab.hinted("killed", answers=after)
+    during = to_the_end[:100] + after[100:]
+    failing = [*during[:-1], answer(299, alive, 502)]
+    assert "some with 502" in lab.hinted("killed", answers=failing)
+    assert lab.check("killed", answers=during[::-1]).outcome is Outcome.PASSED
 
 
 @pytest.mark.fault("a volume that is full")

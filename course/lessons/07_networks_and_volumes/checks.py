@@ -5,12 +5,24 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from docker.models.networks import Network
+from requests import Response
 
 from course import labels, reaper
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import engine
 
-from .evidence import figure, last_words, members, output, published, redis, running, status
+from . import load
+from .evidence import (
+    figure,
+    is_redis,
+    last_words,
+    members,
+    output,
+    published,
+    redis,
+    running,
+    status,
+)
 
 FEWEST_PAGES, FEWEST_VISITS, REPLICAS = 12, 200, 3
 CRAMPED = 2048  # kilobytes
@@ -59,6 +71,13 @@ def _well(container: dict) -> Finding:
             "Who is to reach it, and from where?",
             "Inside a network, no port needs to be published.",
             "Leave `ports=` out.",
+        )
+    if not is_redis(container):
+        return failed(
+            "it runs, and does not answer PING",
+            "Which program runs in it? Look at the container's `logs()`.",
+            'The image with Redis is package_image("redis"), and its command is `DATABASE`.',
+            'start(network, "database", package_image("redis"), DATABASE)',
         )
     if "yes" in redis(container, "CONFIG", "GET", "protected-mode"):
         return failed(
@@ -157,7 +176,7 @@ def three_replicas(names: Names) -> Finding:
             "Replicas share one alias; DNS answers with the addresses of all.",
             'start(network, "service", package_image("python"), SERVICE)',
         )
-    met = {str(page).split()[-1] for page in pages if str(page).strip()} & replicas
+    met = replicas & set(load.counters(pages))
     if len(met) < REPLICAS:
         return failed(
             f"of {len(replicas)} replicas, {len(met)} had visitors",
@@ -170,31 +189,25 @@ def three_replicas(names: Names) -> Finding:
 
 @task("killed", "A replica was killed under load, and no visitor noticed", 5)
 def killed(names: Names) -> Finding:
-    statuses = names["statuses"]
-    if not isinstance(statuses, list) or len(statuses) < FEWEST_VISITS:
+    kept = names["answers"]
+    answers = [one for one in kept if isinstance(one, Response)] if isinstance(kept, list) else []
+    if len(answers) < FEWEST_VISITS:
         return failed(
-            f"`statuses` holds fewer than {FEWEST_VISITS} visits",
+            f"`answers` holds fewer than {FEWEST_VISITS} answers",
             "Without a load, nobody is there to notice.",
-            "Keep the status of each visit in a list.",
-            "statuses = [visit.result() for visit in coming]",
+            "Keep in a list all that `requests.get` returns to each visitor, not the status alone.",
+            "answers = [visit.result() for visit in coming]",
         )
-    ends = [one["State"]["ExitCode"] for one in members(names["network"], "service")]
-    if KILLED not in ends:
+    ended = [one for one in members(names["network"], "service") if not one["State"]["Running"]]
+    dead = {one["Id"][:12] for one in ended if one["State"]["ExitCode"] == KILLED}
+    if not dead:
         return failed(
             "no replica has ended with exit code 137",
             "Was one killed at all? And is its container still there to tell?",
             "`kill()` ends a container and leaves it; `remove()` takes it away.",
             "replicas[0].kill(), while the visitors come",
         )
-    wrong = [one for one in statuses if one != 200]
-    if wrong:
-        return failed(
-            f"{len(wrong)} visits failed: {sorted(set(map(str, wrong)))}",
-            "Did all replicas listen before the visitors came?",
-            "Unless told otherwise, nginx asks another replica when one does not answer.",
-            "Use `CONF` as it is, reload nginx, visit a few times, and only then begin.",
-        )
-    return passed(f"{len(statuses)} visits, one replica killed, and every answer was 200")
+    return load.judged(answers, dead)
 
 
 @task("full-volume", "`cramped` has refused a write on its small volume, and accepts them again", 4)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 
 import requests
 
 from course.engine import engine
 
 PATIENCE = 10.0  # seconds for one answer
+MOMENT = 3.0  # seconds for a Redis to start
 
 
 def members(network: object, name: str) -> list[dict]:
@@ -32,6 +34,16 @@ def published(container: dict) -> set[str]:
 def redis(container: dict, *words: str) -> str:
     """What a Redis answers to a command."""
     return output(container, "redis-cli", *words)
+
+
+def is_redis(container: dict) -> bool:
+    """Whether a Redis in it answers; one that was started just now is given a moment."""
+    deadline = time.monotonic() + MOMENT
+    while redis(container, "PING") != "PONG":
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def figure(text: str, pattern: str) -> int:
