@@ -99,7 +99,7 @@ def _prepare(folder: Path) -> Copied:
     for path in files:
         name = path.relative_to(source).as_posix()
         _bring(path, folder / name, name, manifest, done)
-    _replace(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    store.write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
     return done
 
 
@@ -117,20 +117,12 @@ def _bring(source: Path, target: Path, name: str, manifest: dict[str, str], done
         if manifest.get(name) != newest:
             done.kept.append(name)
         return
-    _replace(target, source.read_bytes())
+    store.write(target, source.read_bytes())
     manifest[name] = newest
 
 
 def _manifest(folder: Path) -> dict[str, str]:
     try:
-        return json.loads((folder / MANIFEST).read_text())
-    except (FileNotFoundError, ValueError):
+        return dict(json.loads((folder / MANIFEST).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
         return {}  # then every file that differs counts as the learner's
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write the whole file or leave the old one as it was."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(target)

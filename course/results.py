@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from course import host, trials
+from course import host, store, trials
 from course.errors import ResultsError
 from course.lessons import lesson
 from course.trials import Arm, Trial
@@ -68,11 +68,10 @@ def table(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def write(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write the CSV and its JSON, whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path.with_suffix(".json"), json.dumps(frame.attrs, indent=2) + "\n")
-    _replace(path, frame.to_csv(index=False))
+    """Write the CSV and its JSON, each whole or not at all."""
+    path, facts = Path(path), json.dumps(frame.attrs, indent=2) + "\n"
+    store.write(path.with_suffix(".json"), facts.encode())
+    store.write(path, frame.to_csv(index=False).encode())
 
 
 def read(path: str | Path) -> pd.DataFrame:
@@ -171,15 +170,9 @@ def _append(path: Path, rows: list[dict], written: pd.DataFrame | None) -> pd.Da
         written = table(rows)
         write(written, path)
         return written
-    with path.open("a", newline="") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         csv.DictWriter(file, list(written)).writerow(rows[-1])
     return written
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text)
-    beside.replace(path)
 
 
 def _require_whole(found: pd.DataFrame, path: Path) -> None:

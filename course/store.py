@@ -1,4 +1,4 @@
-"""Folders that are made once and kept: by one process, whole or not at all, for given inputs."""
+"""What is on the disk whole or not at all: files, and folders that are made once and kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import tempfile
@@ -68,6 +69,17 @@ def verify(folder: Path) -> None:
     for name, digest in (top | below).items():
         if not (folder / name).is_file() or file_digest(folder / name) != digest:
             raise _damaged(folder, name)
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file whole or leave it as it was; the folders that lead to it are made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:

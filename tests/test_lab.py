@@ -81,9 +81,12 @@ def test_a_deleted_file_comes_back(content: Path, workspace: Path) -> None:
     assert lab.prepare(workspace).new == [NOTEBOOK]
 
 
-def test_a_damaged_manifest_costs_nobody_their_work(content: Path, workspace: Path) -> None:
+@pytest.mark.parametrize("damage", ["", "{", "[1]", "null"])
+def test_a_damaged_manifest_costs_nobody_their_work(
+    damage: str, content: Path, workspace: Path
+) -> None:
     lab.prepare(workspace)
-    (workspace / lab.MANIFEST).write_text("{")
+    (workspace / lab.MANIFEST).write_text(damage)
     (workspace / NOTEBOOK).write_text("my answers")
     lab.prepare(workspace)
     assert (workspace / NOTEBOOK).read_text() == "my answers"

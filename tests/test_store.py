@@ -121,6 +121,22 @@ def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
     assert everything(tmp_path) == []
 
 
+def test_a_file_is_written_whole_or_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "new" / "file"
+    store.write(file, b"first")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        store.write(file, b"second")
+    assert file.read_bytes() == b"first"
+    assert list(file.parent.iterdir()) == [file]
+
+
 def build_at_once(barrier: multiprocessing.Barrier, log: Path) -> None:
     def make(folder: Path) -> None:
         write(folder)
