@@ -6,6 +6,7 @@ caches and architectures stay as they are.
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from course.errors import ToolMissing
 
 NAMES = {"x86_64": "amd64", "aarch64": "arm64"}  # what Debian calls a processor
-KERNELS = ("linux-image-cloud", "linux-image-virtual")  # Debian's for VMs, and Ubuntu's
+FULL = re.compile("No space left|enough free space")  # dpkg's words and apt's for a full disk
 CONFIGURATION = """
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
@@ -33,7 +34,7 @@ def fetch(package: str, target: Path, work: Path, architecture: str = platform.m
 
     The family of linux-image-cloud-amd64 are the packages linux-image-* and linux-modules-*.
     ``work``: an empty folder for what is fetched. Raises ToolMissing where there is no apt or
-    it does not have the package.
+    it does not have the package, and OSError where the disk is full.
     """
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     if architecture != platform.machine():
@@ -47,16 +48,17 @@ def fetch(package: str, target: Path, work: Path, architecture: str = platform.m
 
 def kernel_package(architecture: str) -> str:
     """The smallest kernel package that this distribution makes for virtual machines."""
-    is_debian = "debian" in platform.freedesktop_os_release().get("ID", "")
-    return f"linux-image-cloud-{NAMES[architecture]}" if is_debian else "linux-image-virtual"
+    release = platform.freedesktop_os_release()
+    is_ubuntu = "ubuntu" in f"{release.get('ID')} {release.get('ID_LIKE')}"  # or made from it
+    return "linux-image-virtual" if is_ubuntu else f"linux-image-cloud-{NAMES[architecture]}"
 
 
 def _family(package: str, work: Path, environment: dict[str, str]) -> list[str]:
+    if not package.startswith("linux-"):
+        return [package]
     only = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks")]
     only += ["--no-replaces", "--no-enhances"]
     said = _run(["apt-cache", "depends", "--recurse", *only, package], work, environment)
-    if not package.startswith("linux-"):
-        return [package]
     return re.findall(r"^linux-(?:image|modules)-\d\S+$", said, re.M)
 
 
@@ -79,6 +81,8 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> s
         raise ToolMissing("apt, to fetch packages with", str(error), mend) from error
     except subprocess.CalledProcessError as error:
         words = error.stderr.strip()
+        if FULL.search(words):
+            raise OSError(errno.ENOSPC, words) from error
         raise ToolMissing(
             f"what `{' '.join(command)}` fetches", words, "sudo apt-get update"
         ) from error

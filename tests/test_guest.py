@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from course import cpio, guest, kernel
-from course.errors import BuildFailed, ToolMissing
+from course import apt, cpio, guest, kernel
+from course.errors import BuildFailed, DiskFull, ToolMissing
 
 MODULE = b"\x7fELF code"
 
@@ -148,3 +148,32 @@ def test_a_machine_without_apt_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_p
     with pytest.raises(ToolMissing, match="apt"):
         kernel.kernel()
     assert not [path for path in (tmp_path / "cache").rglob("*") if "vmlinux" in path.name]
+
+
+@pytest.mark.parametrize("words", ["No space left on device", "You don't have enough free space"])
+def test_a_full_disk_is_no_missing_package(
+    words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("apt-cache", "apt-get"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "E: {words}" >&2; exit 100\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(DiskFull, match="COURSE_CACHE_DIR"):
+        kernel.kernel()
+
+
+@pytest.mark.parametrize(
+    ("release", "package"),
+    [
+        ({"ID": "debian"}, "linux-image-cloud-amd64"),
+        ({"ID": "kali", "ID_LIKE": "debian"}, "linux-image-cloud-amd64"),
+        ({"ID": "ubuntu", "ID_LIKE": "debian"}, "linux-image-virtual"),
+        ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "linux-image-virtual"),
+    ],
+)
+def test_the_kernel_for_vms_is_the_one_that_the_distribution_makes(
+    release: dict[str, str], package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apt.platform, "freedesktop_os_release", lambda: release)
+    assert apt.kernel_package("x86_64") == package
