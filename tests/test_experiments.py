@@ -85,7 +85,7 @@ def test_a_race_in_the_terminal_has_units_intervals_and_bars() -> None:
     assert docker["times docker run"] == "1.0 [1.0, 1.0]"
     assert {row["arm"] for row in absent} == {"sandbox", "container", "vm resumed"}
     assert all("course doctor" in row["median"] for row in absent)
-    assert len(slow["of slowest"]) == 5 * len(docker["share of the slowest"])
+    assert len(slow["of slowest"]) == 5 * len(docker["of slowest"])
 
 
 def test_costs_are_one_row_a_box_and_round() -> None:
