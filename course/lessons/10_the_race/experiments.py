@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from shutil import copyfile
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pandas as pd
 
@@ -88,8 +88,8 @@ def delivery(
     with ExitStack() as stack:
         folder = stack.enter_context(reaper.scratch())
         arms = {
-            arm: _delivered(arm, _padded(folder / arm, size))
-            for arm, size in (padding or {"small image": 0}).items()
+            arm: _delivered(_padded(folder / str(place), size))
+            for place, (arm, size) in enumerate((padding or {"small image": 0}).items())
         }
         return results.measure(arms, rounds, budget=budget)
 
@@ -170,6 +170,7 @@ def _wait_for(traffic: Callable[..., object], address: Address, patience: float 
         with suppress(OSError):
             traffic(address, 1)
             return
+        sleep(0.01)  # a port where nobody listens yet refuses at once
     raise NeverAnswered(f"the server in the box at {address}", f"not within {patience:g} s")
 
 
@@ -189,7 +190,7 @@ def _padded(archive: Path, size: int) -> Path:
     return archive
 
 
-def _delivered(arm: str, archive: Path) -> Arm:
+def _delivered(archive: Path) -> Arm:
     def trial() -> Iterator[dict[str, float]]:
         began = perf_counter()
         with _imported(archive) as image:
@@ -205,7 +206,7 @@ def _delivered(arm: str, archive: Path) -> Arm:
 def _imported(archive: Path) -> Iterator[str]:
     """An image of this session's own, gone afterwards."""
     marks = [f"LABEL {name}={session}" for name, session in labels.label().items()]
-    tag = f"course/delivered-{os.getpid()}-{archive.name.replace(' ', '-')}"
+    tag = f"course/delivered-{os.getpid()}-{archive.name}"
     engine().api.import_image_from_file(str(archive), tag, "latest", changes=marks)
     try:
         yield tag

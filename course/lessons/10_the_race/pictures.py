@@ -19,15 +19,18 @@ from course.drawing import (
 )
 from course.units import number
 
+BASELINE = "process"
+
 
 @styled
-def ratios(frame: pd.DataFrame, baseline: str = "process", title: str = "") -> Figure:
-    """How many times the baseline each kind of work takes: columns work, arm, round, seconds.
+def ratios(frame: pd.DataFrame) -> Figure:
+    """How many times ``process`` each kind of work takes: columns work, arm, round, seconds.
 
     Dot: the median of the rounds' ratios; bar: its 95 % interval.
     """
-    works = {work: _against(rows, baseline) for work, rows in frame.groupby("work", sort=True)}
-    canvas, axes = paper(len(works), title or _furthest(works), results.provenance(frame), row=0.5)
+    works = {work: _against(rows) for work, rows in frame.groupby("work", sort=True)}
+    title = _furthest(works)
+    canvas, axes = paper(len(works), title, results.provenance(frame), row=0.5)
     axes.axvline(1, color=INK, lw=1)
     words = []
     for place, (work, table) in enumerate(works.items()):
@@ -35,23 +38,23 @@ def ratios(frame: pd.DataFrame, baseline: str = "process", title: str = "") -> F
             _dot(axes, place + 0.6 * (step + 0.5) / len(table) - 0.3, row)
         words.append(f"{work}: " + ", ".join(map(_said, table.itertuples())))
     axes.set_yticks(range(len(works)), list(works))
-    axes.set_xlabel(f"times {baseline}, logarithmic scale; dot: median, bar: 95% interval")
+    axes.set_xlabel(f"times {BASELINE}, logarithmic scale; dot: median, bar: 95% interval")
     logarithmic(axes, lambda value: f"{number(value)} ×")
     marks, names = axes.get_legend_handles_labels()
     known = dict(zip(names, marks, strict=True))
     axes.legend(known.values(), known, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
-    return Figure(canvas, f"{title or _furthest(works)}. {'; '.join(words)}.")
+    return Figure(canvas, f"{title}. {'; '.join(words)}.")
 
 
 @styled
-def gaps(table: pd.DataFrame, title: str = "") -> Figure:
+def gaps(table: pd.DataFrame) -> Figure:
     """Ours as a multiple of what was published: columns what, published, ours, low, high, said.
 
     On the line, the result is replicated.
     """
     table = table.reset_index(drop=True)
     near = ((table["low"] <= table["published"]) & (table["published"] <= table["high"])).sum()
-    title = title or f"{near} of {len(table)} published numbers lie in the interval of ours"
+    title = f"{near} of {len(table)} published numbers lie in the interval of ours"
     canvas, axes = paper(len(table), title, results.provenance(table), row=0.5)
     axes.axvline(1, color=INK, lw=1)
     words = []
@@ -67,10 +70,10 @@ def gaps(table: pd.DataFrame, title: str = "") -> Figure:
     return Figure(canvas, f"{title}. {'; '.join(words)}.")
 
 
-def _against(rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
+def _against(rows: pd.DataFrame) -> pd.DataFrame:
     """The arms and their ratios, without the baseline's own."""
-    table = stats.summary(rows, baseline)
-    return table[table["arm"] != baseline].sort_values("arm")
+    table = stats.summary(rows, BASELINE)
+    return table[table["arm"] != BASELINE].sort_values("arm")
 
 
 def _dot(axes: Axes, place: float, row: tuple) -> None:
