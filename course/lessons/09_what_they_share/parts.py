@@ -38,7 +38,7 @@ HOG = "x=x; while :; do x=$x$x; done"  # a variable that doubles
 LOOP = "timeout 1 sh -c 'while :; do :; done'"
 SPIN = f"{LOOP} & {LOOP}; wait"  # two programs that never wait, for a second
 FILL = "dd if=/dev/zero of={path} bs=1M count=64"
-ROOM = 'df -m {path} | awk \'NR == 2 {{print $2 " MiB, " $3 " used, " $4 " free"}}\''
+ROOM = "df -m {path} | awk 'NR == 2 {{printf \"%s MiB, %s used, %s free\", $2, $3, $4}}'"
 
 MEMORY_CAP = (  # version 2 of control groups, else version 1; a machine's root group has neither
     "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null"
