@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import platform
 import time
 from pathlib import Path
 
 from course import images, reaper
+from course.boxes.plan import HOME
 from course.boxes.qemu import Qemu
 from course.kernel import kernel
 
-HOME = platform.machine()
 CONSOLES = "console=ttyS0 console=ttyAMA0"  # of a PC, and of an ARM machine
 READY = "ready"  # what the guest `tiny` prints at the end of its boot
 LOOK = 0.002  # seconds

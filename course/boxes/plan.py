@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+HOME = platform.machine()  # the architecture of the host, as `uname -m` says it
 GUEST_ADDRESS = "10.0.2.15/24"  # what QEMU's user-mode network has for its only guest
 CONSOLES = {"x86_64": "ttyS0", "aarch64": "ttyAMA0"}
 # A PC without the parts that a server has no use for: each costs time in every boot.
@@ -71,7 +72,7 @@ class Plan:
     memory: int
     cpus: int = 1
     accelerator: str = "tcg"
-    architecture: str = platform.machine()
+    architecture: str = HOME
     network: bool = False
     ports: Mapping[int, int] = field(default_factory=dict)
     balloon: bool = False
