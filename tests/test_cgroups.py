@@ -99,6 +99,13 @@ def test_a_group_that_cannot_be_made_whole_is_not_left_half_made(version_1: Path
     assert list(version_1.rglob("box")) == []
 
 
+def test_a_group_that_stays_is_told_of(version_1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "PATIENCE", 0.05)
+    cgroups.make("box", memory=None, cpus=None, pids=9)  # what is written in it holds it
+    with pytest.raises(OSError, match="not empty"):
+        cgroups.remove("box")
+
+
 @pytest.mark.parametrize("version", ["version_1", "version_2"])
 def test_remove_finds_every_folder(version: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(version)

@@ -36,13 +36,21 @@ def make(name: str, *, memory: int | None, cpus: float | None, pids: int | None)
 
 
 def remove(name: str) -> None:
-    """Remove the group, once the killed processes in it are gone; none of that name is fine."""
+    """Remove the group, once the killed processes in it are gone; none of that name is fine.
+
+    Raises OSError where one stays for longer than ``PATIENCE``.
+    """
     deadline = time.monotonic() + PATIENCE
     for folder in (parent / name for parent in (*_parents_1(), *_parents_2())):
-        while folder.is_dir() and time.monotonic() < deadline:
-            with suppress(OSError):  # busy as long as a process is in it
+        while folder.is_dir():
+            try:
                 folder.rmdir()
-            time.sleep(0.001)
+            except FileNotFoundError:
+                break  # the guard was quicker
+            except OSError:  # busy as long as a process is in it
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.001)
 
 
 def cpu(pid: int) -> float:
