@@ -8,13 +8,15 @@ writer's own copy (mmap(2), MAP_PRIVATE). So a start loads half a megabyte, not 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from course import processes, programs, store
+from course import paths, processes, programs, store
 from course.boxes import wake
 from course.boxes.command_line import command_line
 from course.boxes.monitor import Monitor
@@ -32,22 +34,27 @@ REST, LOOK, PATIENCE = 0.03, 0.5, 20.0  # share of a processor; seconds; seconds
 def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
     """The folder with the saved state of such a machine, made now where there is none.
 
-    It is made anew when the image, QEMU or the plan change. Raises what ``make`` raises.
+    It is made anew when the image, QEMU or the plan change; of those made before for this plan,
+    the one used last stays: two versions of the course may share a cache, and take turns. Raises
+    what ``make`` raises.
     """
     files = [path for path in (plan.kernel, plan.initrd, plan.disk) if path]
     inputs = {"qemu": _stamp(programs.require(plan.program)), "files": " ".join(map(_stamp, files))}
     inputs["wake"] = wake.PROGRAM + wake.program().hex()
     inputs["beside"] = BOOT
     inputs["command"] = " ".join(command_line(replace(plan, ports={}), Path(), memory=""))
-    # Machines of another plan have another shelf, where nobody clears them away.
     kind = repr(replace(plan, ports={}, kernel=None, initrd=None, disk=None))
+    of_this_plan = f"state-{plan.name}-{store.key({'plan': kind})}"
 
     def made(folder: Path) -> None:
+        _discard_all_but_one(of_this_plan)
         if shutil.disk_usage(folder).free < plan.memory:
             raise store.disk_full(f"less than the {plan.memory} bytes of the guest's memory")
         make(folder)
 
-    return store.built(f"state-{plan.name}-{store.key({'plan': kind})}", inputs, made)
+    folder = store.built(f"{of_this_plan}-{store.key(inputs)}", inputs, made)
+    os.utime(folder)  # used now
+    return folder
 
 
 def note_boot(folder: Path, phases: dict[str, float]) -> None:
@@ -90,6 +97,16 @@ def settle(pid: int) -> None:
         before, used = used, processes.cpu([pid])
         if used - before < REST * LOOK:
             return
+
+
+def _discard_all_but_one(of_this_plan: str) -> None:
+    used: dict[Path, float] = {}
+    for shelf in (paths.cache_dir() / "images").glob(f"{of_this_plan}*"):
+        for state in store.folders(shelf.name):
+            with suppress(FileNotFoundError):  # another process discards as well
+                used[state] = state.stat().st_mtime
+    for state in sorted(used, key=used.get)[:-1]:
+        store.discard(state.parent.name)
 
 
 def _stamp(path: Path) -> str:
