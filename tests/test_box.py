@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
 import course
-from course.boxes.box import Box, parse_size, shell_command, snapshot_name
+from course import Process
+from course.boxes.box import LONGEST, Box, parse_size, shell_command, snapshot_name
 from course.errors import BoxError, CommandTimeout, NotRunning, SnapshotMissing
 
 KINDS = [
@@ -16,6 +20,12 @@ KINDS = [
     "Sandbox",
     pytest.param("Container", marks=pytest.mark.docker),
     pytest.param("VirtualMachine", marks=pytest.mark.vm),
+]
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="caps on this machine are root's to set")
+CAPPED = [
+    pytest.param("Sandbox", marks=as_root),
+    pytest.param("Container", marks=pytest.mark.docker),
 ]
 
 
@@ -62,6 +72,16 @@ def test_a_timeout_kills_the_command_and_all_that_it_started(box: Box) -> None:
     assert time.monotonic() - started < 10
     assert "543" not in box.exec("ps -o args | grep '[s]leep 543'").stdout
     assert box.exec("echo fine").stdout == "fine\n"
+
+
+@pytest.mark.fault("interrupt (■) in a command")
+def test_an_interrupt_kills_the_command(box: Box) -> None:
+    main = threading.main_thread().ident
+    threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        box.exec("sleep 654")
+    assert "654" not in box.exec("ps -o args | grep '[s]leep 654'").stdout
+    assert box.exec("echo next").stdout == "next\n"
 
 
 def test_what_a_command_leaves_in_the_background_runs_on(box: Box) -> None:
@@ -137,6 +157,27 @@ def test_a_running_box_cannot_be_started(box: Box) -> None:
     assert box.exec("echo unharmed").stdout == "unharmed\n"
 
 
+@pytest.mark.fault("memory short: a command beyond its cap")
+@pytest.mark.parametrize("name", CAPPED)
+@pytest.mark.usefixtures("nothing_left")
+def test_a_memory_cap_kills_what_wants_more(name: str) -> None:
+    grow = "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ${#x}"
+    with kind(name)(memory="16M") as box:
+        assert box.exec(grow).exit_code == 137
+        assert box.exec("echo fine").stdout == "fine\n"
+    with kind(name)(memory="256M") as box:
+        assert box.exec(grow).stdout == "40000000\n"
+
+
+@pytest.mark.parametrize("name", CAPPED)
+@pytest.mark.usefixtures("nothing_left")
+def test_a_processor_cap_slows_what_wants_more(name: str) -> None:
+    with kind(name)(cpus=0.25) as box:
+        before = box.usage().cpu
+        box.exec("timeout 2 sh -c 'while :; do :; done'")
+        assert box.usage().cpu - before < 0.9  # seconds of processor time in 2 s
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_stopped_box_says_that_it_does_not_run_and_starts_again(name: str) -> None:
     box = kind(name)()
@@ -174,6 +215,22 @@ def test_sizes_are_read_as_people_write_them() -> None:
 def test_a_string_is_shell_and_a_list_is_not() -> None:
     assert shell_command("a | b") == "a | b"
     assert shell_command(["a", "|", "b c"]) == "a '|' 'b c'"
+
+
+def test_a_command_that_no_program_can_be_given_is_refused() -> None:
+    with pytest.raises(BoxError, match="NUL"):
+        shell_command("a\0b")
+    with pytest.raises(BoxError, match="at most 131071 bytes"):
+        shell_command("ä" * 2**16)
+    with Process() as box:
+        assert box.exec("#" * LONGEST).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["Sandbox", "Container", "VirtualMachine"])
+@pytest.mark.parametrize("cap", [{"cpus": 0}, {"cpus": -1}, {"memory": "0M"}])
+def test_a_cap_of_nothing_is_refused_since_to_linux_it_is_none(name: str, cap: dict) -> None:
+    with pytest.raises(BoxError, match="above zero"):
+        kind(name)(**cap)
 
 
 @pytest.mark.parametrize("name", ["", ".", "a b", "a/b", "-x", "x" * 200, "ä"])

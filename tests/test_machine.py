@@ -28,9 +28,11 @@ from course.errors import (
     NeverAnswered,
     NotEnoughMemory,
     NotRunning,
+    SnapshotMissing,
     StartFailed,
     ToolMissing,
 )
+from course.images import image
 
 pytestmark = [pytest.mark.vm, pytest.mark.usefixtures("nothing_left")]
 
@@ -151,15 +153,6 @@ def test_a_long_command_arrives_whole(box: VirtualMachine) -> None:
     assert box.exec(f"echo {words}").stdout == f"{words}\n"
 
 
-@pytest.mark.fault("interrupt (■) in a command")
-def test_an_interrupt_leaves_the_vm_usable(box: VirtualMachine) -> None:
-    threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
-    with pytest.raises(KeyboardInterrupt):
-        box.exec("sleep 543", timeout=60)
-    assert "sleep 543" not in box.exec("ps | grep -v grep").stdout
-    assert box.running
-
-
 def test_a_timeout_spares_what_earlier_commands_left_running(box: VirtualMachine) -> None:
     box.exec("sleep 654 > /dev/null 2>&1 &")
     with pytest.raises(CommandTimeout):
@@ -257,6 +250,8 @@ def test_an_operating_system_of_512_bytes_runs(tmp_path: Path) -> None:
 def test_a_guest_with_another_processor_answers() -> None:
     with VirtualMachine(architecture="aarch64") as box:
         assert box.exec("uname -m").stdout == "aarch64\n"
+        with pytest.raises(BoxError, match="can be woken"):
+            box.snapshot("a")
 
 
 def test_a_snapshot_and_its_return_are_quicker_than_a_boot(box: VirtualMachine) -> None:
@@ -266,6 +261,36 @@ def test_a_snapshot_and_its_return_are_quicker_than_a_boot(box: VirtualMachine) 
     box.rollback("good")
     assert box.exec("kill -0 $(cat /pid)").exit_code == 0  # programs come back too
     assert abs(float(box.exec("date +%s").stdout) - time.time()) < 10
+
+
+def test_a_guest_without_an_agent_has_snapshots_and_clones() -> None:
+    files = {"kernel": image("tiny").kernel, "initrd": image("tiny").initrd}
+    with VirtualMachine(None, **files) as box:
+        wait_for("ready", box)
+        box.snapshot("good")
+        box.rollback("good")
+        with box.clone() as twin:
+            assert twin.monitor("query-status")["status"] == "running"
+        assert box.monitor("query-status")["status"] == "running"
+
+
+def test_a_snapshot_that_cannot_be_taken_again_is_not_there_any_more(
+    box: VirtualMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.snapshot("good")
+    work = box._vm.monitor.work
+
+    def full(command: str, **arguments: object) -> None:
+        if command == "snapshot-save":
+            raise BoxError("a snapshot", "no room for one")
+        work(command, **arguments)
+
+    monkeypatch.setattr(box._vm.monitor, "work", full)
+    with pytest.raises(BoxError, match="no room"):
+        box.snapshot("good")
+    with pytest.raises(SnapshotMissing):
+        box.rollback("good")
+    assert box.exec("echo fine").stdout == "fine\n"
 
 
 def test_a_clone_has_no_disk_of_its_own_yet(box: VirtualMachine) -> None:
@@ -369,16 +394,23 @@ def test_an_interrupted_start_leaves_nothing() -> None:
         VirtualMachine(resume=False).start()
 
 
-def test_a_state_that_was_made_for_something_else_is_not_used(
+def test_a_state_that_was_made_for_something_else_is_not_used_and_the_one_used_last_stays(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made: list[Path] = []
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
-    plan = machine_module.Plan("tiny", 2**20, kernel=tmp_path / "kernel")
-    (tmp_path / "kernel").write_text("one")
-    saved.state_of(plan, made.append)
-    saved.state_of(plan, made.append)
-    assert len(made) == 1
-    (tmp_path / "kernel").write_text("another")
-    saved.state_of(plan, made.append)
+    for name in ("one", "another", "third"):
+        (tmp_path / name).write_text("a kernel")
+
+    def state(kernel: str) -> Path:
+        plan = machine_module.Plan("tiny", 2**20, kernel=tmp_path / kernel)
+        return saved.state_of(plan, made.append)
+
+    one, another = state("one"), state("another")
+    assert one != another
+    for folder in (one, another):
+        os.utime(folder, (0, 0))  # made long ago
+    assert state("one") == one
     assert len(made) == 2
+    state("third")
+    assert (one.exists(), another.exists()) == (True, False)

@@ -22,6 +22,8 @@ from course.errors import (
 )
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+RESTART = "box.stop(), then box.start()"  # mends a box that ended by itself
+LONGEST = 2**17 - 1  # bytes in one word of a command: execve(2), MAX_ARG_STRLEN
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,16 @@ def parse_size(text: str | int) -> int:
 
 
 def shell_command(command: str | Sequence[str]) -> str:
-    """A string stays the shell command that it is; a list becomes one, safely quoted."""
-    return command if isinstance(command, str) else shlex.join(command)
+    """A string stays the shell command that it is; a list becomes one, safely quoted.
+
+    Raises BoxError where Linux could give it to no program.
+    """
+    text = command if isinstance(command, str) else shlex.join(command)
+    if "\0" in text:
+        raise BoxError("a command", "one with a NUL in it, which no program can be given")
+    if (length := len(text.encode())) > LONGEST:
+        raise BoxError(f"a command of at most {LONGEST} bytes", f"one of {length}", "a file")
+    return text
 
 
 def snapshot_name(name: str) -> str:
@@ -118,6 +128,9 @@ class Box(ABC):
     ) -> None:
         self.image, self.cpus, self.network = image, cpus, network
         self.memory = None if memory is None else parse_size(memory)
+        if self.memory == 0 or (cpus is not None and cpus <= 0):  # to Linux, that is no cap
+            found = f"cpus={cpus!r}, memory={memory!r}"
+            raise BoxError("caps above zero, or None", found, 'cpus=0.5, memory="64M"')
         self.phases = Phases()
         self.running = False
 
@@ -156,7 +169,7 @@ class Box(ABC):
 
     @abstractmethod
     def _start(self) -> None:
-        """Start and return once the box can answer; call ``_mark`` as each phase ends."""
+        """Start and return once the box can answer; ``phases.mark`` each phase as it ends."""
 
     @abstractmethod
     def _stop(self) -> None:
@@ -197,10 +210,6 @@ class Box(ABC):
     def __repr__(self) -> str:
         state = "running" if self.running else "not running"
         return f"<{type(self).__name__} {self.image!r}, {state}>"
-
-    def _mark(self, phase: str, ago: float = 0.0) -> None:
-        """Note that a phase ended, now or some seconds ago."""
-        self.phases.mark(phase, ago)
 
     def _require_running(self) -> None:
         if not self.running:

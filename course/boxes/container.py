@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
 from course import images, labels, processes, reaper
-from course.boxes import cgroups, docker_exec
+from course.boxes import cgroups, docker_exec, interrupts
 from course.boxes.box import (
+    RESTART,
     Box,
     Output,
+    Phases,
     Usage,
     parse_size,
     shell_command,
@@ -29,7 +30,7 @@ from course.boxes.engine_says import course_errors
 from course.boxes.process import busybox_check
 from course.checks import Check, Finding, failed, passed
 from course.engine import engine
-from course.errors import EngineError, ResourceError
+from course.errors import EngineError, NotRunning, ResourceError
 
 IDLE = ["sleep", "infinity"]  # process 1: it does nothing, and a kill ends it at once
 
@@ -103,7 +104,10 @@ class Container(Box):
         container = self.docker
         api = container.client.api
         with course_errors():
-            disk = api.containers(filters={"id": container.id}, size=True)[0].get("SizeRw", 0)
+            found = api.containers(filters={"id": container.id}, size=True)
+        if not found:
+            raise NotRunning("a running container", f"one that is {container.status}", RESTART)
+        disk = found[0].get("SizeRw", 0)
         family = _family(container)
         with suppress(OSError):  # not this user's to read
             if family:
@@ -128,6 +132,7 @@ class Container(Box):
             raise snapshot_missing(name)
         try:
             self._remove()
+            self.phases = Phases()  # this is a start
             self._run(self._snapshots[name])
         except BaseException:
             self.stop()
@@ -138,8 +143,12 @@ class Container(Box):
         caps = {"cpus": self.cpus, "memory": self.memory, "network": self.network}
         options = {name: value for name, value in self.options.items() if name != "name"}
         twin = Container(self.image, **caps, **options)
-        twin._origin = twin._commit(self._container, "clone")
-        return twin.start()
+        try:
+            twin._origin = twin._commit(self._container, "clone")
+            return twin.start()
+        except BaseException:
+            twin.stop()
+            raise
 
     def _start(self) -> None:
         self._run(self._image())
@@ -148,7 +157,7 @@ class Container(Box):
         self._remove()
         with course_errors():
             while self._made:
-                with suppress(APIError):  # a clone stands on it: it goes when that one goes
+                with _gone_is_fine():  # a clone stands on it: it goes when that one goes
                     engine().api.remove_image(self._made[-1], force=True)
                 self._made.pop()
         self._origin = None
@@ -161,37 +170,35 @@ class Container(Box):
 
     def _create_options(self) -> dict[str, Any]:
         """The options in the SDK's words: the box's own, then the learner's."""
-        chosen: dict[str, Any] = {"labels": labels.label()}
+        options = dict(self.options)
+        chosen: dict[str, Any] = {"labels": dict(options.pop("labels", {})) | labels.label()}
         if not self.network:
             chosen |= ALONE
         if self.cpus is not None:
             chosen["nano_cpus"] = round(self.cpus * 1e9)
         if self.memory is not None:
             chosen |= {"mem_limit": self.memory, "memswap_limit": self.memory}  # no swap besides
-        if "ports" in self.options:
-            return chosen | self.options | {"ports": local(self.options["ports"])}
-        return chosen | self.options
+        if "ports" in options:
+            options["ports"] = local(options["ports"])
+        return chosen | options
 
     def _run(self, image: str) -> None:
         options = self._create_options()
         command = IDLE if self.network else IDLE_ALONE
-
-        def create() -> None:
-            self._container = engine().containers.create(image, command, **options)
-
         with course_errors():
-            _finish(create)
-            self._mark("created")
+            with interrupts.held_back():
+                self._container = engine().containers.create(image, command, **options)
+            self.phases.mark("created")
             given = self._container.attrs["HostConfig"]
             wanted = parse_size(options.get("mem_limit", 0)), options.get("nano_cpus", 0)
             if (given["Memory"], given["NanoCpus"]) != wanted:
                 raise ResourceError("an engine that can cap", "one that leaves the caps out")
             self._container.start()
-            self._mark("started")
+            self.phases.mark("started")
 
     def _remove(self) -> None:
         if self._container:
-            with course_errors(), suppress(APIError):  # somebody else removes it, or did
+            with course_errors(), _gone_is_fine():
                 self._container.remove(force=True, v=True)
         self._container = None
 
@@ -199,9 +206,19 @@ class Container(Box):
         repository = f"course/snapshot-{reaper.session()}-{next(_numbers)}"
         tag = f"{repository}:{name}"
         self._made.append(tag)
-        with course_errors():
-            _finish(lambda: container.commit(repository, name))
+        with course_errors(), interrupts.held_back():
+            container.commit(repository, name)
         return tag
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    """Inside, what cannot be removed because it is gone, or because another removes it, may be."""
+    try:
+        yield
+    except APIError as error:
+        if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            raise
 
 
 def _family(container: DockerContainer) -> list[int]:
@@ -218,18 +235,3 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:
         return ""
-
-
-def _finish(call: Callable[[], Any]) -> None:
-    """Make a call to its end: interrupted half-way, the engine would go on and we not know."""
-    if threading.current_thread() is not threading.main_thread():
-        call()  # no signal comes here
-        return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        call()
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    if came:
-        signal.raise_signal(signal.SIGINT)

@@ -15,6 +15,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.utils.socket import STDERR, STDOUT, read
 
+from course.boxes import interrupts
 from course.boxes.box import Output, command_timeout
 
 MARK = "TWO_BOXES_COMMAND"  # in the environment of a command, and of all that it starts
@@ -102,9 +103,10 @@ def _early(connection: Any) -> bytes:
 def _kill(container: Container, mark: str) -> None:
     """End a command and all that it started; where even that fails, all that runs inside."""
     argv, deadline = ["sh", "-c", KILL, f"{MARK}={mark}"], time.perf_counter() + PATIENCE
-    try:
-        killed = _exec(container, argv, deadline, {})[0] == 0
-    except (APIError, TimeoutError):
-        killed = False
-    if not killed:
-        container.restart(timeout=0)
+    with interrupts.held_back():
+        try:
+            killed = _exec(container, argv, deadline, {})[0] == 0
+        except (APIError, TimeoutError):
+            killed = False
+        if not killed:
+            container.restart(timeout=0)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from docker.errors import APIError
 from docker.utils.socket import SocketError
 
+from course.boxes.box import RESTART
 from course.engine import engine_errors
 from course.errors import (
     BoxError,
@@ -28,12 +29,11 @@ SAYINGS: tuple[tuple[str, type[CourseError], str, str], ...] = (
     ("no such image", ImageMissing, "an image that the engine has", "docker images"),
     ("name .* already in use", NameTaken, "a container name that is free", "another name="),
     ("port is already alloc|address already in", NameTaken, "a port that is free", "another port"),
-    ("minimum memory limit", BoxError, "memory for one process at least", 'memory="16M"'),
-    ("oom-killed|limit too low", BoxError, "memory for one process at least", 'memory="16M"'),
+    ("memory limit|oom-killed|limit too low", BoxError, "memory for a process", 'memory="16M"'),
     ("range of cpus", ResourceError, "processors that the machine has", "a smaller cpus="),
     ("no space left", DiskFull, "room where the engine keeps its data", "docker system df"),
     ("executable file not found", StartFailed, "an image with sh and sleep", "another image"),
-    ("no such (container|exec)|not running", NotRunning, "a running container", "box.start()"),
+    ("no such (container|exec)|not running", NotRunning, "a running container", RESTART),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from course import reaper
@@ -42,5 +43,7 @@ def disk(folder: Path) -> int:
     """Bytes that a folder and what is in it take on the disk (blocks, not lengths)."""
     total = folder.lstat().st_blocks
     for where, folders, names in os.walk(folder):
-        total += sum(os.lstat(os.path.join(where, name)).st_blocks for name in folders + names)
+        for name in folders + names:
+            with suppress(FileNotFoundError):  # what runs in there may remove it meanwhile
+                total += os.lstat(os.path.join(where, name)).st_blocks
     return 512 * total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -10,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from course import host, images, processes, programs
-from course.boxes import accelerator, overlays, saved
+from course.boxes import accelerator, overlays, saved, wake
 from course.boxes.box import (
     Box,
     Output,
+    Phases,
     Usage,
     parse_size,
     shell_command,
@@ -21,7 +21,7 @@ from course.boxes.box import (
     snapshot_name,
 )
 from course.boxes.command_line import command_line, own_memory
-from course.boxes.plan import Hardware, Plan
+from course.boxes.plan import HOME, Hardware, Plan
 from course.boxes.process import busybox_check
 from course.boxes.running import Running
 from course.checks import Check, Finding, failed, passed
@@ -31,7 +31,6 @@ from course.errors import BoxError, NotEnoughMemory, NotRunning, ToolMissing
 DEADLINE = 120.0  # seconds for a start: emulated, on a busy machine, a boot takes its time
 MEMORY = {"tiny": "128M", "debian": "512M"}
 STOCK = Hardware()
-HOME = platform.machine()
 
 
 class VirtualMachine(Box):
@@ -154,7 +153,8 @@ class VirtualMachine(Box):
 
     def snapshot(self, name: str) -> None:
         self._require_running()
-        self._vm.keep(snapshot_name(name))
+        self._snapshots.discard(snapshot_name(name))  # it goes first, and a disk may be full
+        self._vm.keep(name)
         self._snapshots.add(name)
 
     def rollback(self, name: str) -> None:
@@ -188,17 +188,17 @@ class VirtualMachine(Box):
         try:
             self._begin(plan)
         except NotRunning:
-            if self._vm:
+            if self._vm and self._vm.qemu:
                 raise self._vm.qemu.failure() from None
             raise
 
     def _begin(self, plan: Plan) -> None:
         # A balloon would punch holes into the memory that all resumed machines share.
-        files = self.disk or self.kernel or self.initrd
-        own = files or self.balloon or self.architecture != HOME
+        stock = not (self.disk or self.kernel or self.initrd or self.balloon)
+        can_wake = stock and self.architecture == HOME == wake.ARCHITECTURE
         if self._origin:
             self._new(plan).follow(self._origin, self.reseed)
-        elif self.resume and self.image and not own:
+        elif self.resume and self.image and can_wake:
             folder = saved.state_of(plan, self._save_first)
             self.first_boot = saved.boot_of(folder)
             self._new(plan).resume(folder, self.reseed)
@@ -212,11 +212,11 @@ class VirtualMachine(Box):
         self._vm = None
 
     def _new(self, plan: Plan) -> Running:
-        self._vm = Running(plan, self._mark, self.deadline)
+        self._vm = Running(plan, self.phases, self.deadline)
         return self._vm.open()
 
     def _save_first(self, folder: Path) -> None:
-        Running(self._plan(), lambda *_, **__: None, self.deadline).save_first(folder)
+        Running(self._plan(), Phases(), self.deadline).save_first(folder)
 
     def _plan(self) -> Plan:
         image = images.image(self.image) if self.image else None

@@ -20,11 +20,12 @@ from typing import IO, Any
 from qemu.qmp import ExecuteError, Message, QMPClient, QMPError
 
 from course.boxes import files
+from course.boxes.box import RESTART
 from course.errors import BoxError, CourseError, NeverAnswered, NotRunning
 
 PATIENCE = 60.0  # seconds; a QEMU that leaves a command unanswered for so long hangs
-# A machine may be forgotten without a stop, its name given to another; its QEMU ends with the
-# session. The client stays here until then: collected, it would complain in whatever cell runs.
+# A machine may be forgotten without a stop, its name given to another. Its client stays here until
+# the session ends: collected, it would complain in whatever cell runs.
 OPEN: set[QMPClient] = set()
 
 
@@ -111,7 +112,7 @@ class Monitor:
         except TimeoutError:
             raise NeverAnswered("QEMU to answer its monitor", f"not in {PATIENCE:g} s") from None
         except (QMPError, EOFError, OSError):
-            raise NotRunning("QEMU to run", "it ended", "box.start()") from None
+            raise NotRunning("QEMU to run", "it ended", RESTART) from None
         except BaseException:
             call.cancel()
             raise

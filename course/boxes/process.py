@@ -104,7 +104,7 @@ class Process(Box):
         self._state = reaper.place("process")  # known before it is made: an interrupt can come
         self._state.mkdir()
         self._files.mkdir()
-        self._mark("folder")
+        self.phases.mark("folder")
 
     def _stop(self) -> None:
         if self._state:

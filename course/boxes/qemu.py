@@ -7,6 +7,7 @@ import shlex
 import socket
 import subprocess
 import time
+import weakref
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,9 @@ class Qemu:
             self._process = reaper.spawn(
                 folder, argv, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
             )
+        # Its name was given to another, as when a cell is run again: nobody can end it any more.
+        self._forgotten = weakref.finalize(self, _end_here, folder, os.getpid())
+        self._forgotten.atexit = False  # then the reaper ends all
 
     @property
     def pid(self) -> int:
@@ -70,7 +74,7 @@ class Qemu:
         return connection
 
     def end(self) -> None:
-        """Kill it and delete its folder."""
+        """Kill it and delete its folder; what is forgotten without this ends as well."""
         reaper.remove(self.folder)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
@@ -101,6 +105,11 @@ class Qemu:
         except (FileNotFoundError, ConnectionRefusedError):
             return False
         return True
+
+
+def _end_here(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:  # a forked child forgets its parent's machines, which go on
+        reaper.remove(folder)
 
 
 def _emulates(argv: list[str]) -> bool:

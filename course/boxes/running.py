@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from socket import socket
@@ -28,12 +27,12 @@ STATES = "states.qcow2"  # where a machine without a disk of its own keeps its s
 class Running:
     """From the start of its QEMU to its end, which may come at any time.
 
-    ``mark`` is told each phase as it ends, and how many seconds ago. ``deadline``: seconds for
-    the start, which raises StartFailed and NeverAnswered.
+    ``phases`` is told each phase of the start as it ends. ``deadline``: seconds for the start,
+    which raises StartFailed and NeverAnswered.
     """
 
-    def __init__(self, plan: Plan, mark: Callable[..., None], deadline: float) -> None:
-        self.plan, self._mark = plan, mark
+    def __init__(self, plan: Plan, phases: Phases, deadline: float) -> None:
+        self.plan, self.phases = plan, phases
         self._deadline = time.monotonic() + deadline
         self.folder = reaper.place("vm")  # known before it is made: an interrupt can come
         self.qemu: Qemu | None = None
@@ -61,10 +60,10 @@ class Running:
         except EOFError:
             raise self.qemu.failure() from None
         # The guest's own clock began with its kernel.
-        self._mark("kernel started", ago=now)
+        self.phases.mark("kernel started", ago=now)
         for uptime in init:
-            self._mark("init started", ago=now - uptime)
-        self._mark("answered")
+            self.phases.mark("init started", ago=now - uptime)
+        self.phases.mark("answered")
 
     def resume(self, folder: Path, reseed: bool) -> None:
         """Go on from a saved state, whose files stay as they are."""
@@ -84,11 +83,9 @@ class Running:
 
         When each phase of that boot ended, in seconds, is noted beside it.
         """
-        phases = Phases()
-        self._mark = phases.mark
         try:
             self.open().boot(memory_file(self.plan, folder, share=True))
-            saved.note_boot(folder, phases)
+            saved.note_boot(folder, self.phases)
             self._prepare_for_sleep()
             saved.settle(self.qemu.pid)
             self.hand_on(self.folder)
@@ -112,7 +109,9 @@ class Running:
         saved.save(self.monitor, folder / saved.STATE)
 
     def wake(self) -> None:
-        """Tell a guest that slept the time, and give it fresh randomness."""
+        """Tell a guest that slept the time, and give it fresh randomness, if it can be told."""
+        if not self.agent:
+            return
         try:
             wake.wake(self._wakes)
         except EOFError:
@@ -137,7 +136,8 @@ class Running:
         try:
             self.monitor.work("snapshot-load", tag=name, vmstate=nodes[0], devices=nodes)
         finally:
-            self.agent.forget()
+            if self.agent:
+                self.agent.forget()
         self.wake()
 
     def address(self, port: int) -> tuple[str, int]:
@@ -180,17 +180,17 @@ class Running:
             lines = (self.qemu.connect(name, self._deadline) for name in PORTS)
             commands, kills, self._wakes = lines
             self.agent = Agent(commands, kills)
-        self._mark("qemu started")
+        self.phases.mark("qemu started")
 
     def _go_on(self, folder: Path, memory: str, reseed: bool) -> None:
         self._stand_on(folder / saved.BASE)
         self._launch(memory, boot=False)
         saved.load(self.monitor, folder / saved.STATE)
         self._can_wake = True
-        self._mark("state loaded")
-        if reseed:
+        self.phases.mark("state loaded")
+        if reseed and self.agent:
             self.wake()
-            self._mark("answered")
+            self.phases.mark("answered")
 
     def _stand_on(self, base: Path | None) -> None:
         """Where the image has a disk: one of this machine's own, that begins as ``base`` is."""
@@ -200,6 +200,13 @@ class Running:
             self.plan = replace(self.plan, disk=disk)
 
     def _prepare_for_sleep(self) -> None:
+        if not self.agent:
+            return
+        if self.plan.architecture != wake.ARCHITECTURE:
+            found = self.plan.architecture
+            raise BoxError(
+                f"a guest that can be woken: its processor an {wake.ARCHITECTURE}", found
+            )
         if not self._can_wake:
             wake.plant(self.agent)
             self._can_wake = True

@@ -21,11 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from course import images, processes, reaper
-from course.boxes import cgroups, files, streams, zygote
-from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
+from course.boxes import cgroups, files, interrupts, streams, zygote
+from course.boxes.box import (
+    RESTART,
+    Box,
+    Output,
+    Phases,
+    Usage,
+    shell_command,
+    snapshot_missing,
+    snapshot_name,
+)
 from course.boxes.process import busybox_check
 from course.checks import Check, Finding, failed, passed
-from course.errors import CommandTimeout, NotRunning
+from course.errors import CommandTimeout, NeverAnswered, NotRunning
 
 PATIENCE = 10.0  # seconds for the shim to do what it is told
 LARGEST = 2**16  # bytes in what it says
@@ -87,9 +96,8 @@ class Sandbox(Box):
                 text = streams.read(command, stdout, stderr, self._shim.fileno(), timeout)
                 ended = self._hear()
             except (CommandTimeout, KeyboardInterrupt):
-                self._say({"kill": True})
-                while "killed" not in self._hear():
-                    pass  # it may have ended by itself at that moment, and said so
+                with interrupts.held_back():
+                    self._kill()
                 raise
         self._cpu += ended["cpu"]
         exit_code = processes.exit_code(ended["status"])
@@ -112,6 +120,7 @@ class Sandbox(Box):
         try:
             self._end()
             files.copy(self._kept(name), self._state / "upper")
+            self.phases = Phases()  # this is a start
             self._begin()
         except BaseException:
             self.stop()
@@ -201,12 +210,21 @@ class Sandbox(Box):
         except BrokenPipeError as error:
             raise self._gone() from error
 
+    def _kill(self) -> None:
+        """Have the command killed, with all that it started."""
+        self._say({"kill": True})
+        while "killed" not in self._hear():
+            pass  # it may have ended by itself at that moment, and said so
+
     def _hear(self) -> dict[str, Any]:
         """What the shim says next. Raises OSError when it failed, NotRunning when it is gone."""
         self._shim.settimeout(PATIENCE)
         try:
             data = self._shim.recv(LARGEST)
-        except (TimeoutError, ConnectionResetError) as error:
+        except TimeoutError:
+            found = f"not within {PATIENCE:g} s"
+            raise NeverAnswered("process 1 of the sandbox to answer", found, RESTART) from None
+        except ConnectionResetError as error:
             raise self._gone() from error
         if not data:
             raise self._gone()
@@ -216,4 +234,4 @@ class Sandbox(Box):
         return message
 
     def _gone(self) -> NotRunning:
-        return NotRunning("a running sandbox", "one whose process 1 is gone", "box.stop()")
+        return NotRunning("a running sandbox", "one whose process 1 is gone", RESTART)

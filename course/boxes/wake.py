@@ -19,6 +19,7 @@ from course.boxes.agent import Agent
 from course.errors import BoxError, NeverAnswered
 
 PATIENCE = 30.0  # seconds
+ARCHITECTURE = "x86_64"  # of the guests that the program runs in
 PROGRAM = "/tmp/two-boxes-wake"  # not in /run, where Debian lets nothing be executed
 BASE = 0x400000  # where the program is put in memory
 ELF_HEADER, PROGRAM_HEADER = 64, 56  # bytes
@@ -89,9 +90,11 @@ def wake(connection: socket) -> None:
     seconds, nanoseconds = divmod(time.time_ns(), 10**9)
     connection.settimeout(PATIENCE)
     seed = SEED.pack(512, 64, secrets.token_bytes(64))
-    connection.sendall(TIME.pack(seconds, nanoseconds) + seed)
     try:
+        connection.sendall(TIME.pack(seconds, nanoseconds) + seed)
         if not connection.recv(1):
             raise EOFError
+    except ConnectionError as error:
+        raise EOFError from error
     except TimeoutError:
         raise NeverAnswered("the guest to wake", f"it did not within {PATIENCE:g} s") from None

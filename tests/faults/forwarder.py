@@ -20,6 +20,7 @@ class Forwarder(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
+        self.open: list[socket.socket] = []
         super().__init__(("127.0.0.1", 0), Connection)
 
     @property
@@ -34,11 +35,19 @@ class Forwarder(socketserver.ThreadingTCPServer):
         self.shutdown()
         self.server_close()
 
+    def die(self) -> None:
+        """Be gone, in the middle of what it passes on."""
+        self.__exit__()
+        for one in self.open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
 
 class Connection(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         with socket.socket(socket.AF_UNIX) as engine:
             engine.connect(SOCKET)
+            self.server.open += [engine, self.request]
             back = threading.Thread(target=pass_on, args=(engine, self.request))
             back.start()
             pass_on(self.request, engine)

@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -16,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from faults.forwarder import Forwarder
-from faults.world import a_users_python, becomes_true, run_python
+from faults.world import a_users_python, becomes_true, processes_of, run_python
 
 from course import Container, engine, processes
 from course.errors import EngineUnreachable, NotRunning
@@ -84,6 +86,24 @@ def test_an_engine_over_tcp_is_used_as_any_other(monkeypatch: pytest.MonkeyPatch
         assert box.usage().memory > 0
 
 
+@pytest.mark.fault("the engine gone in the middle of a command")
+def test_an_engine_that_dies_in_the_middle_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Forwarder() as forwarder, at(forwarder.address, monkeypatch):
+        box = Container().start()
+        container = box.docker.id
+        threading.Timer(0.5, forwarder.die).start()
+        started = time.monotonic()
+        with pytest.raises(EngineUnreachable):
+            box.exec("sleep 30")
+        assert time.monotonic() - started < 10
+        for use in (box.usage, lambda: box.snapshot("a"), lambda: box.exec("true"), box.stop):
+            with pytest.raises(EngineUnreachable):
+                use()
+    engine.engine().containers.get(container).remove(force=True)
+
+
 @pytest.mark.fault("the engine reached over TCP, where nobody listens any more")
 def test_an_address_where_nobody_listens_is_one_clear_error(
     monkeypatch: pytest.MonkeyPatch,
@@ -136,6 +156,7 @@ def podman() -> Iterator[str]:
         finally:
             running.kill()
             running.wait()
+            assert becomes_true(lambda: not processes_of(here))  # unshare's child goes after it
 
 
 @pytest.mark.fault("Podman's socket in place of Docker's")

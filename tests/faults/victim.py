@@ -26,7 +26,7 @@ from typing import Any
 import course
 from course import reaper
 from course.boxes import machine, zygote  # noqa: F401  imported before the fork: it saves time
-from course.boxes.box import Box
+from course.boxes.box import Phases
 from course.boxes.container import Container  # noqa: F401  likewise
 
 OURS = str(Path(course.__file__).parent)
@@ -49,9 +49,9 @@ def fire_soon(fault: str) -> None:
 
 def at_phase(name: str, hit: Callable[[], None]) -> None:
     """Be hit when that phase of a start ends."""
-    mark, clone = Box._mark, zygote.clone
+    mark, clone = Phases.mark, zygote.clone
 
-    def marked(self: Box, phase: str, ago: float = 0.0) -> None:
+    def marked(self: Phases, phase: str, ago: float = 0.0) -> None:
         mark(self, phase, ago)
         if phase == name:
             hit()
@@ -60,7 +60,7 @@ def at_phase(name: str, hit: Callable[[], None]) -> None:
         clone(*arguments)
         hit()
 
-    Box._mark = marked
+    Phases.mark = marked
     if name == WALLS:
         zygote.clone = cloned
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from course import labels, paths
 from course.boxes import cgroups
+from course.boxes.box import Box
 from course.engine import engine
 from course.errors import EngineError
 
@@ -36,12 +37,26 @@ def becomes_true(condition: Callable[[], bool], seconds: float = PATIENCE) -> bo
     return True
 
 
+def start_interrupted(box: Box, seconds: float) -> None:
+    """Start a box and be interrupted (■) after some seconds; then stop it."""
+    previous = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with suppress(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            box.start()
+            box.exec("sleep 5")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        box.stop()
+
+
 def left_of(session: str, run: Path) -> list[str]:
     """Everything of a session that is still there: folders, processes, groups, engine's things."""
     folders = [str(path) for path in run.glob(f"{session}*")]
     parents = (*cgroups._parents_1(), *cgroups._parents_2())
     groups = [str(path) for one in parents for path in one.glob(f"two-boxes-{session}-*")]
-    return folders + groups + _processes(str(run / session)) + in_engine(session)
+    return folders + groups + processes_of(run / session) + in_engine(session)
 
 
 def in_engine(session: str) -> list[str]:
@@ -63,7 +78,7 @@ def leftovers(session: str, run: Path) -> list[str]:
     return left_of(session, run)
 
 
-def _processes(folder: str) -> list[str]:
+def processes_of(folder: Path) -> list[str]:
     """Processes that name the session's folder, or that have a mount which does (a sandbox)."""
     found, seen = [], set()
     for process in Path("/proc").glob("[0-9]*"):
@@ -71,7 +86,7 @@ def _processes(folder: str) -> list[str]:
             world = os.readlink(process / "ns/mnt")
             text = (process / "cmdline").read_text(errors="replace").replace("\0", " ")
             mounts = "" if world in seen else (process / "mountinfo").read_text(errors="replace")
-            if re.search(rf"{re.escape(folder)}(?!\d)", text + mounts):
+            if re.search(rf"{re.escape(str(folder))}(?!\d)", text + mounts):
                 found.append(f"process {process.name}: {text[:80]}")
             else:
                 seen.add(world)
