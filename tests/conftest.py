@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from faults.table import Count, Table
 from faults.watch import Watch
-from faults.world import WITH_SESSION
+from faults.world import WITH_SESSION, becomes_true, in_engine, processes_of
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from course import paths, processes, reaper
+from course import paths, reaper
 
 WHOLE = {"tests", "notebooks", "solutions"}  # what `make test` runs
 NOTED = pytest.StashKey[tuple[Path, float]]()  # where the bench reads what that took; its start
@@ -79,7 +79,7 @@ def left_behind() -> list[str]:
     """What this session has in the engine, as state folders, and as processes in them."""
     folder = paths.run_dir().absolute() / reaper.session()
     states = [str(state) for state in folder.glob("*") if not state.name.startswith(WITH_SESSION)]
-    return states + _in_engine() + _with(str(folder))
+    return states + processes_of(folder) + in_engine(reaper.session())
 
 
 @pytest.fixture
@@ -99,9 +99,7 @@ def injections(request: pytest.FixtureRequest) -> Count:
 def nothing_left() -> Iterator[None]:
     """After the test no container, image, network, volume, process or folder of it is there."""
     yield
-    deadline = time.monotonic() + 20
-    while left_behind() and time.monotonic() < deadline:
-        time.sleep(0.05)  # a killed process needs a moment to be gone
+    becomes_true(lambda: not left_behind())  # a killed process needs a moment to be gone
     assert left_behind() == []
 
 
@@ -123,34 +121,3 @@ def _note(path: Path, began: float) -> None:
 
     row = {"arm": "whole suite", "round": 1, "seconds": time.monotonic() - began}
     results.write(results.table([row]), path)
-
-
-def _in_engine() -> list[str]:
-    from course.engine import engine
-    from course.errors import EngineError
-
-    try:
-        client = engine()
-    except EngineError:
-        return []
-    ours = {"filters": {"label": f"two-boxes={reaper.session()}"}}
-    found = [
-        *client.containers.list(all=True, ignore_removed=True, **ours),
-        *client.images.list(**ours),
-        *client.networks.list(**ours),
-        *client.volumes.list(**ours),
-    ]
-    return [repr(item) for item in found]
-
-
-def _with(folder: str) -> list[str]:
-    """Processes that name the session's folder: every QEMU does, with its sockets and disks."""
-    lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in processes.everyone()}
-    return [f"process {pid}" for pid, path in lines.items() if folder in _text(path)]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""

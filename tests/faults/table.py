@@ -3,7 +3,7 @@
 A test that is marked ``fault("what is injected")`` counts once. One that injects more often says so
 through the fixture ``injections``, which also takes what it found left of other sessions.
 
-``python -m pytest -m fault --injections 10 --faults-table tests`` writes the table.
+``python -m pytest -m fault --injections 4 --faults-table tests`` writes the table.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def injected() -> set[str]:
 
 
 def test_the_table_has_a_row_for_all_that_is_injected_and_for_nothing_else() -> None:
-    assert set(rows()) == injected(), "run: pytest -m fault --injections 6 --faults-table tests"
+    assert set(rows()) == injected(), "run: pytest -m fault --injections 4 --faults-table tests"
 
 
 def test_enough_was_injected_and_nothing_was_left() -> None:
