@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from docker.models.containers import Container
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 
-looks = import_module("course.lessons.01_isolation.looks")  # the name begins with a digit
+from . import looks
 
 MACHINE, BAKERY, LIBRARY = "two-boxes-machine", "two-boxes-bakery", "two-boxes-library"
 PORT, FILE = 8000, "/var/lib/app/visits"
@@ -39,7 +37,7 @@ def file(names: Names) -> Finding:
     answer = str(names["file"]).rstrip("/")
     if answer == FILE:
         return passed("both count their visitors in it")
-    if FILE.startswith(f"{answer}/"):
+    if answer and FILE.startswith(f"{answer}/"):
         return failed(
             f"`file` is {answer!r}, a folder",
             "You are near. What is in that folder?",
@@ -87,10 +85,10 @@ def side_by_side(names: Names) -> Finding:
         for fault in (_wrong_door(app), _wrong_page(app, url)):
             if fault is not None:  # a finding that failed is false
                 return fault
-    risen = _risen(urls["library"], [urls["bakery"]] * 3)
-    if risen != 1:
+    rises = _rises([urls["bakery"], urls["library"]])
+    if set(rises) != {1}:
         return failed(
-            f"after three visits to the bakery and one to itself, the library counts {risen} more",
+            f"after one visit to each, the library counts {rises[-1]} more",
             "They still count in the same file.",
             "Two boxes have two files, unless they share a folder.",
             "Start each in a container of its own, without `volumes`.",
@@ -139,7 +137,7 @@ def street(names: Names) -> Finding:
         fault = _wrong_page("bakery", url)
         if fault is not None:
             return fault
-    if _risen(urls[-1], urls[:-1]) != 1:
+    if set(_rises(urls)) != {1}:
         return failed(
             "a visit to one of them is counted by another",
             "Which folder do they share?",
@@ -165,13 +163,11 @@ def _wrong_holder(machine: Container, answer: int) -> Finding:
     )
 
 
-def _risen(url: str, others: list[str]) -> int:
-    """By how much the count of one rises when the others are visited, and then itself."""
-    before = looks.page(url)
-    for other in others:
-        looks.page(other)
-    after = looks.page(url)
-    return after.visits - before.visits if before and after else 0
+def _rises(urls: list[str]) -> list[int]:
+    """By how much each count rises from one visit of all to the next: 1 where it is its own."""
+    first, then = ([looks.page(url) for url in urls] for _ in range(2))
+    pairs = zip(first, then, strict=True)
+    return [after.visits - before.visits if before and after else 0 for before, after in pairs]
 
 
 def _wrong_page(app: str, url: object) -> Finding | None:
