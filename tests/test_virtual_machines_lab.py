@@ -131,6 +131,7 @@ def system(path: Path, text: bytes, end: bytes = b"\x55\xaa", size: int = 2**20)
         ({"text": b"Hello\0", "size": 512}, "Hello", "no disk of a single sector"),
         ({"text": b"Hello\0"}, "Hé", "three letters"),
         ({"text": b"Hello\0"}, 42, "three letters"),
+        ({"text": b"Hello\0"}, "  H  ", "three letters"),
     ],
 )
 def test_a_system_that_cannot_be_tried_gets_its_hint(
@@ -159,7 +160,7 @@ def test_a_system_that_says_something_else_gets_its_hint(
 def test_a_check_leaves_the_learners_disk_as_it_is(tmp_path: Path) -> None:
     path = system(tmp_path / "os", b"Hello\0")
     before = path.read_bytes()
-    assert check("own-os", own_os=path, greeting="Hello").outcome is Outcome.PASSED
+    assert check("own-os", own_os=path, greeting="Hello ").outcome is Outcome.PASSED
     assert path.read_bytes() == before
 
 

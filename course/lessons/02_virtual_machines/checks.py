@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import import_module
 
 import pandas as pd
 
@@ -11,9 +10,7 @@ from course import stats
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
 
-experiments, looks = (
-    import_module(f"course.lessons.02_virtual_machines.{name}") for name in ("experiments", "looks")
-)
+from . import experiments, looks
 
 LEAST, MOST = 300, 600  # MiB that `free` may report
 LEFT, FREED = 256, 50  # MiB: at most left to the guest, at least back on the host
@@ -22,7 +19,7 @@ SHORTEST = 3  # letters of a greeting
 MIB = 2**20
 
 
-@task("boot", "`machine` was booted and runs; `version` is its kernel's", 1)
+@task("boot", "`machine` was booted and runs; `version` is that of its kernel", 1)
 @looks.of_machine("machine")
 def boot(machine: VirtualMachine, names: Names) -> Finding:
     if "kernel started" not in machine.phases:
@@ -36,7 +33,7 @@ def boot(machine: VirtualMachine, names: Names) -> Finding:
     if getattr(version, "strip", lambda: version)() != right:
         host = version == platform.release()
         return failed(
-            f"`version` is {version!r}" + ", which is the host's" * host,
+            f"`version` is {version!r:.60}" + ", which is the host's" * host,
             "Ask inside, and keep what is printed: the guest has a kernel of its own.",
             "`exec` gives an answer with several parts; the printed one is `stdout`.",
             'version = machine.exec("uname -r").stdout.strip()',
@@ -152,7 +149,7 @@ def disk(names: Names) -> Finding:
 @task("own-os", "A PC that boots from `own_os` says your `greeting` on its serial port, once", 3)
 def own_os(names: Names) -> Finding:
     greeting, path = names["greeting"], looks.path_of(names["own_os"])
-    if not isinstance(greeting, str) or len(greeting) < SHORTEST or not greeting.isascii():
+    if not isinstance(greeting, str) or len(greeting.strip()) < SHORTEST or not greeting.isascii():
         return failed(
             f"`greeting` is {greeting!r:.60}",
             "A text of three letters or more, to be found on the console.",
@@ -173,7 +170,7 @@ def own_os(names: Names) -> Finding:
             "Fill the file up with zeros, behind the sector, to 1 MiB.",
             r'own_os.write_bytes(first.ljust(sector.DISK, b"\0"))',
         )
-    return looks.booted(path, greeting)
+    return looks.booted(path, greeting.strip())
 
 
 @task("knob", f"`measured` shows in {ROUNDS} rounds a knob that matters, `slower` how much", 5)
