@@ -226,7 +226,8 @@ def invent(names: Names) -> Finding:
         return failed(f"the program {ran}, and never used port {port:#x}", *hints.INVENT)
     if ran != "halted":
         return failed("the program still ran after 100,000 instructions", *hints.HALT)
-    return passed(f"the guest used port {port:#x} {watched.used} times and said {serial.text!r}")
+    times = f"{watched.used} time" + "s" * (watched.used != 1)
+    return passed(f"the guest used port {port:#x} {times} and said {serial.text!r}")
 
 
 def run_program(program: str | bytes, bus: Bus) -> str:

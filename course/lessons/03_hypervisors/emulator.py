@@ -86,16 +86,11 @@ def in_out(cpu: Cpu) -> None:
         cpu.byte[AL] = device.read()
 
 
-EXECUTE = {
-    0xF4: hlt,
-    0x04: add,
-    0x3C: cmp,
-    0xE2: loop,
-    **dict.fromkeys((0xEB, 0x74, 0x75), jmp_jz_jnz),
-    **dict.fromkeys((0xE4, 0xE6, 0xEC, 0xEE), in_out),
-    **dict.fromkeys(range(0x40, 0x50), inc_dec),
-    **dict.fromkeys(range(0xB0, 0xC0), mov),
-}
+EXECUTE = {0xF4: hlt, 0x04: add, 0x3C: cmp, 0xE2: loop}
+EXECUTE |= dict.fromkeys((0xEB, 0x74, 0x75), jmp_jz_jnz)
+EXECUTE |= dict.fromkeys((0xE4, 0xE6, 0xEC, 0xEE), in_out)
+EXECUTE |= dict.fromkeys(range(0x40, 0x50), inc_dec)
+EXECUTE |= dict.fromkeys(range(0xB0, 0xC0), mov)
 
 
 def unknown(cpu: Cpu) -> None:

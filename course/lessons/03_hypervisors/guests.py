@@ -54,7 +54,6 @@ e2 fc       loop -4
 f4          hlt
 """
 
-
 STORE = """
 b0 2a       mov al, 42
 a2 00 20    mov [0x2000], al
