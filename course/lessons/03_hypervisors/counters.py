@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from fcntl import ioctl
+from io import FileIO
 from struct import unpack_from
 from threading import get_ident
 
@@ -28,9 +29,8 @@ def watch(code: bytes, begin: Callable[[Guest], None]) -> dict[str, object]:
 
 def counters(guest: Guest) -> dict[str, int]:
     """Every counter of the virtual processor, by the kernel's name for it."""
-    file = ioctl(guest.vcpu, KVM_GET_STATS_FD, 0)
-    told = os.pread(file, 1 << 16, 0)
-    os.close(file)
+    with FileIO(ioctl(guest.vcpu, KVM_GET_STATS_FD, 0)) as file:
+        told = os.pread(file.fileno(), 1 << 16, 0)
     _, width, count, _, first, data = unpack_from("=6I", told)
     found = {}
     for place in range(first, first + count * (16 + width), 16 + width):
