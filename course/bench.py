@@ -23,7 +23,8 @@ TITLE = """\
 # Benchmarks
 
 Made by `make bench` from its own data; no number here is typed by hand. A ratio is taken in each
-round of one interleaved run, then the median; in brackets its 95% interval, then n, the rounds.
+round of one interleaved run, then the median; in brackets its 95% interval, or the range of fewer
+than six rounds; then n, the rounds.
 """
 KEYS = ("name", "ratio", "low", "high", "goal", "holds")
 
@@ -114,7 +115,7 @@ def _section(frame: pd.DataFrame | CourseError, many: Sequence[Goal]) -> list[st
     """The data of one measurement, or what it lacks."""
     if isinstance(frame, CourseError):
         return [f"Not measured here. {frame.expected}: {frame.found}.\n"]
-    shares = {0.5} | {goal.share for goal in many}
+    shares = {goal.share for goal in many} - {0.5}
     tables = [_summary(frame, sorted(shares)), _phases(frame)]
     return [*(_markdown(table) for table in tables if len(table)), f"{results.provenance(frame)}\n"]
 
@@ -129,9 +130,10 @@ def _estimate(goal: Goal, frame: pd.DataFrame | CourseError) -> Estimate:
 
 
 def _quantile(values: pd.Series, share: float) -> Estimate:
-    """As many values as possible below: how many of them are is binomial, here taken as normal."""
+    """The value that this share lies below: how many do is binomial, here taken as normal."""
     error = 1.96 * math.sqrt(share * (1 - share) / len(values))
-    low, middle, high = values.quantile([share - error, share, min(1.0, share + error)])
+    ends = max(0.0, share - error), share, min(1.0, share + error)
+    low, middle, high = values.quantile(list(ends))
     return Estimate(middle, low, high, len(values))
 
 
@@ -154,12 +156,11 @@ def _summary(frame: pd.DataFrame, shares: Sequence[float]) -> pd.DataFrame:
         table = stats.summary(frame.dropna(subset=column), column=column)
         table["interval"] = [f"{show(row.low)} to {show(row.high)}" for row in table.itertuples()]
         table["median"] = table["median"].map(show)
-        for share in shares:
-            if share != 0.5:
-                high = frame.groupby("arm")[column].quantile(share)
-                table[f"{share:.0%} are under"] = table["arm"].map(high).map(show)
-        others = [name for name in table if name.endswith("are under")]
-        tables.append(table[["arm", "median", "interval", "n", *others]].assign(measured=column))
+        under = {f"{share:.0%} are under": share for share in shares}
+        for name, share in under.items():
+            high = frame.groupby("arm")[column].quantile(share)
+            table[name] = table["arm"].map(high).map(show)
+        tables.append(table[["arm", "median", "interval", "n", *under]].assign(measured=column))
     return pd.concat(tables)
 
 

@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
@@ -65,8 +65,9 @@ class Report:
 
 
 def diagnose() -> Report:
-    """Look at everything: seconds; once a minute, where a broken KVM has to be found out."""
-    rows = [_row(check) for check in (*MACHINE, *_boxes(), *TOOLS, *IMAGES)]
+    """Look at everything: some seconds, but a minute where KVM is yet to be found out as broken."""
+    boxes = _required(Process, Sandbox, Container, VirtualMachine)
+    rows = [_row(check) for check in (*MACHINE, *boxes, *TOOLS, *IMAGES)]
     tiers = {"containers": container_tier(), "virtual machines": machine_tier()}
     rows += [Row(name, Outcome.PASSED, tier, "") for name, tier in tiers.items()]
     return Report(tuple(rows), tiers)
@@ -96,14 +97,9 @@ def live() -> dict[str, bool]:
 
 def lacks() -> list[str]:
     """What containers and virtual machines need and this machine has not, each with its mend."""
-    kinds = (Container, VirtualMachine)
-    checks = {check.description: check for kind in kinds for check in kind.requirements()}
-    rows = map(_row, checks.values())
-    return [f"{row.name}: {row.value}. Try: `{row.mend}`" for row in rows if _is_missing(row)]
-
-
-def _is_missing(row: Row) -> bool:
-    return row.finding is not Outcome.PASSED
+    rows = map(_row, _required(Container, VirtualMachine))
+    missing = [row for row in rows if row.finding is not Outcome.PASSED]
+    return [f"{row.name}: {row.value}. Try: `{row.mend}`" for row in missing]
 
 
 def _fulfilled(kind: type[Box]) -> bool:
@@ -115,11 +111,10 @@ def _row(check: Check) -> Row:
     return Row(check.description, found.outcome, found.observed, " ".join(found.hints))
 
 
-def _boxes() -> Iterator[Check]:
-    """Every requirement of every kind of box, once."""
-    kinds = (Process, Sandbox, Container, VirtualMachine)
-    checks = {check.description: check for kind in kinds for check in kind.requirements()}
-    yield from checks.values()
+def _required(*kinds: type[Box]) -> list[Check]:
+    """Every requirement of these kinds of boxes, once."""
+    every = (check for kind in kinds for check in kind.requirements())
+    return list({check.description: check for check in every}.values())
 
 
 def _explained(probe: Callable[[], Finding]) -> Callable[[], Finding]:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from course import bench, cli, goals, pace, provision, results
 from course.bench import Goal
-from course.errors import CourseError, ToolMissing
+from course.errors import CourseError, NotEnoughMemory, ToolMissing
 
 HALF = Goal("half / whole", "half", 0.6, "whole")
 
@@ -142,6 +142,12 @@ def test_hyperfine_and_the_course_agree_on_what_a_sleep_takes(monkeypatch) -> No
     # The least of each: what else the machine does meanwhile can only add to a sleep.
     measured = pace.tools().groupby("arm")["seconds"].min()
     assert measured["course: sleep"] == pytest.approx(measured["hyperfine: sleep"], rel=0.1)
+
+
+def test_a_machine_without_room_for_a_crowd_of_vms_has_not_measured_it(monkeypatch) -> None:
+    monkeypatch.setattr(goals.experiments, "crowd", lambda *_, **__: iter([]))
+    with pytest.raises(NotEnoughMemory, match="eight resumed VMs"):
+        goals.eight()
 
 
 @pytest.mark.docker
