@@ -45,7 +45,7 @@ def make(archive: Path, folder: Path) -> None:
 def _dated(archive: Path) -> Iterator[str]:
     """Commands for debugfs: mkfs copies when *we* unpacked each file, which is never the same."""
     with tarfile.open(archive) as tar:
-        names = [name.lstrip("./") for name in tar.getnames()]
+        names = [name.removeprefix("./") for name in tar.getnames()]
     for name in (*names, "lost+found"):
         for field in ("atime", "ctime"):
             yield f'set_inode_field "/{name}" {field} @{store.EPOCH}'
