@@ -96,6 +96,7 @@ def test_digests_of_something_else(lab: Lab) -> None:
 
 def test_a_bad_release_left_as_it_is_and_one_built_anew(lab: Lab) -> None:
     lab.solve("run-it", "by-hand")
+    assert lab.check("take-it-back").outcome is Outcome.NOT_ATTEMPTED
     lab.run("bad_release(port)")
     assert "still means 2.0" in lab.check("take-it-back").observed
     lab.run('build(f"127.0.0.1:{port}/shop:latest", "1.0.1")')

@@ -85,8 +85,10 @@ def names_of_images(names: Names) -> Finding:
 def take_it_back(names: Names) -> Finding:
     port = names["port"]
     good, bad, latest = (digest_of(port, tag) for tag in ("1.0", "2.0", "latest"))
-    if good is None or (latest is None and bad is None):
+    if good is None:
         return not_attempted(f"the registry has {tags(port) or 'no tags'}")
+    if not _in_engine(port, "2.0"):
+        return not_attempted("there was no bad release yet: call `bad_release(port)`")
     if latest == good:
         return passed(f"`latest` and `1.0` are both {good[:19]}…")
     if latest is None:
