@@ -47,7 +47,7 @@ class VirtualMachine(Box):
     ``initrd``: in place of the image's. ``ports``: port of the guest → port on 127.0.0.1, 0 for
     a free one. ``balloon``: give it one, for ``set_memory``. ``architecture``: as ``uname -m``
     says it. ``deadline``: seconds for a start. ``first_boot``: of a resumed one, the phases of
-    the boot before its state was saved.
+    the boot before its state was saved. One that no name refers to any more is ended.
     """
 
     kind = "virtual machine"

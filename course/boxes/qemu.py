@@ -34,7 +34,7 @@ class Qemu:
             self._process = reaper.spawn(
                 folder, argv, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
             )
-        # Its name was given to another, as when a cell is run again: nobody can end it any more.
+        # Where its name is given to another, as by a cell that is run again, nobody could end it.
         self._forgotten = weakref.finalize(self, _end_here, folder, os.getpid())
         self._forgotten.atexit = False  # then the reaper ends all
 

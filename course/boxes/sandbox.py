@@ -105,6 +105,8 @@ class Sandbox(Box):
 
     def usage(self) -> Usage:
         self._require_running()
+        if select.select([self._ended], [], [], 0)[0]:
+            raise self._gone()
         family = processes.family(self._pid)
         memory, cpu = processes.memory(family), self._cpu + processes.cpu(family)
         return Usage(memory, cpu, files.disk(self._state / "upper"), len(family))

@@ -41,7 +41,7 @@ def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
     files = [path for path in (plan.kernel, plan.initrd, plan.disk) if path]
     inputs = {"qemu": _stamp(programs.require(plan.program)), "files": " ".join(map(_stamp, files))}
     inputs["wake"] = wake.PROGRAM + wake.program().hex()
-    inputs["beside"] = BOOT
+    inputs["beside"] = BOOT  # a state that was saved without it is of no use
     inputs["command"] = " ".join(command_line(replace(plan, ports={}), Path(), memory=""))
     kind = repr(replace(plan, ports={}, kernel=None, initrd=None, disk=None))
     of_this_plan = f"state-{plan.name}-{store.key({'plan': kind})}"

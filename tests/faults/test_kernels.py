@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from ast import literal_eval
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Kernel:
 
         reply = self.client.execute_interactive(cell, timeout=PATIENCE, output_hook=output)
         assert reply["content"]["status"] == "ok", reply["content"]
-        return eval(came[0], {}) if came else None
+        return literal_eval(came[0]) if came else None
 
     def interrupt_within(self, cell: str, seconds: float) -> str:
         """Run a cell, press ■ after some seconds, and return the name of the error."""
