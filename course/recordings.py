@@ -21,37 +21,37 @@ SHOW = "_show_value"
 
 
 class Recording:
-    """The outputs of a lesson's notebooks, by the source of the cell that made them."""
+    """What the cells of a lesson's notebooks showed, and where; found by the source of a cell."""
 
     def __init__(self, notebooks: Iterable[Path]) -> None:
-        self.machine: dict = {}
-        self._outputs: dict[str, list] = {}
+        self._shown: dict[str, tuple[list, str]] = {}
         for path in notebooks:
             stored = nbformat.read(path, as_version=4)
-            self.machine |= stored.metadata.get("two_boxes", {})
+            where = _where(stored.metadata.get("two_boxes", {}))
             cells = (cell for cell in stored.cells if cell.cell_type == "code")
-            self._outputs |= {cell.source.strip(): cell.outputs for cell in cells}
+            self._shown |= {cell.source.strip(): (cell.outputs, where) for cell in cells}
 
     def has(self, source: str) -> bool:
         """Whether this very cell was recorded."""
-        return source.strip() in self._outputs
+        return source.strip() in self._shown
 
     def replay(self, source: str, lack: str) -> None:
         """Show the cell's recorded outputs, under a line that says what they are."""
         clear_output()
-        note = f"**Recorded on {self.where}.** This machine cannot run the cell: {lack}"
+        outputs, where = self._shown[source.strip()]
+        note = f"**Recorded on {where}.** This machine cannot run the cell: {lack}"
         display({"text/markdown": f"> {note}", "text/plain": note}, raw=True)
-        for output in self._outputs[source.strip()]:
+        for output in outputs:
             if output.output_type == "stream":
                 getattr(sys, output.name).write(output.text)
             elif output.output_type in {"display_data", "execute_result"}:
                 display(dict(output.data), metadata=dict(output.metadata), raw=True)
 
-    @property
-    def where(self) -> str:
-        """The machine that the outputs come from, and the day."""
-        parts = (self.machine.get(key) for key in ("cpu", "system", "date"))
-        return ", ".join(str(part) for part in parts if part) or "another machine"
+
+def _where(machine: dict) -> str:
+    """The machine that a notebook's outputs come from, and the day."""
+    parts = (machine.get(key) for key in ("cpu", "system", "date"))
+    return ", ".join(str(part) for part in parts if part) or "another machine"
 
 
 class _Wrap(ast.NodeTransformer):
@@ -89,11 +89,17 @@ class _RunOrReplay:
 
 
 def replay_failures(shell: InteractiveShell, notebooks: Iterable[Path], lack: str) -> None:
-    """From the next cell on, replay what fails. ``lack``: what is missing and what mends it."""
-    guard = _RunOrReplay(Recording(notebooks), lack)
+    """From the next cell on, replay what fails. ``lack``: what is missing and what mends it.
+
+    Asked again, as when a lesson's first cell runs twice, it replays from these notebooks only.
+    """
+    guard, earlier = _RunOrReplay(Recording(notebooks), lack), shell.user_ns.get(RUN)
+    if isinstance(earlier, _RunOrReplay):
+        shell.events.unregister("pre_run_cell", earlier.note)
+    else:
+        shell.ast_transformers.append(_Wrap())
     shell.push({RUN: guard, SHOW: _shown}, interactive=False)
     shell.events.register("pre_run_cell", guard.note)
-    shell.ast_transformers.append(_Wrap())
 
 
 def _shown(value: object) -> None:

@@ -24,11 +24,16 @@ def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
             "frame", outputs=[new_output("execute_result", data={"text/plain": "a table"})]
         ),
     ]
-    notebook = new_notebook(cells=cells)
-    notebook.metadata["two_boxes"] = {"cpu": "a processor", "date": "2026-11-23"}
-    nbformat.write(notebook, tmp_path / "lesson.ipynb")
+    lesson = new_notebook(cells=cells)
+    lesson.metadata["two_boxes"] = {"cpu": "a processor", "date": "2026-11-23"}
+    solution = new_notebook(cells=[new_code_cell("raise OSError")])
+    solution.metadata["two_boxes"] = {"cpu": "another one", "date": "2026-11-24"}
+    paths = [tmp_path / "lesson.ipynb", tmp_path / "solution.ipynb"]
+    for notebook, path in zip((lesson, solution), paths, strict=True):
+        nbformat.write(notebook, path)
     shell = InteractiveShell.instance()  # display() only writes to the one instance
-    replay_failures(shell, [tmp_path / "lesson.ipynb"], "no engine answers. Try: course setup")
+    for _ in range(2):  # a learner runs the first cell again
+        replay_failures(shell, paths, "no engine answers. Try: course setup")
     yield shell
     InteractiveShell.clear_instance()
 
@@ -45,7 +50,11 @@ def test_a_cell_that_fails_shows_its_recording_and_where_it_is_from(shell) -> No
     success, printed, shown = run(shell, FAILS)
     assert success
     assert "6.1.0-guest" in printed
-    assert any("a processor, 2026-11-23" in text and "course setup" in text for text in shown)
+    (note,) = (text for text in shown if "Recorded" in text)
+    assert "a processor, 2026-11-23" in note
+    assert "course setup" in note
+    _, _, (note,) = run(shell, "raise OSError")
+    assert "another one, 2026-11-24" in note
 
 
 def test_what_a_failed_cell_should_have_defined_is_replayed_where_it_is_used(shell) -> None:

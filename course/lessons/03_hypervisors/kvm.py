@@ -51,8 +51,7 @@ def ready(notebook: Path) -> str:
     found = KVM.run()
     if found:
         return f"Yes: {found.observed}, with {' and '.join(modules()) or 'KVM'}."
-    replay_failures(
-        get_ipython(), notebook, f"{found.observed}. The top of the notebook says more."
-    )
+    lack = f"{found.observed}. The top of the notebook says more."
+    replay_failures(get_ipython(), [notebook], lack)
     mend = " ".join((f"{found.observed}.", *found.hints))
     return f"No: {mend} The emulator needs no KVM; cells that do show what was recorded elsewhere."
