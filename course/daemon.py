@@ -18,6 +18,11 @@ EARLIEST_DEATH = 3.0  # seconds after which a daemon that is not there has died
 BY_SYSTEMD = ("systemctl", "start", "docker")
 BY_SERVICE = ("service", "docker", "start")
 BY_HAND = ("setsid", "--fork", "sh", "-c", 'exec dockerd >>"$0" 2>&1 </dev/null')
+# Where each of the managers keeps what the engine says; what we start by hand writes to our log.
+LOGS = {
+    BY_SYSTEMD: "sudo journalctl --unit docker",
+    BY_SERVICE: "sudo tail /var/log/docker.log",
+}
 
 
 def may_be_started() -> bool:
@@ -41,9 +46,10 @@ def start(become_root: list[str]) -> None:
 
     Raises EngineUnreachable with the last lines of its log, or EngineForbidden.
     """
+    command = start_command()
     # Never a second daemon: it would take the network bridge away from the first.
     if not _runs():
-        subprocess.run([*become_root, *start_command()], check=False)
+        subprocess.run([*become_root, *command], check=False)
     began = time.monotonic()
     while (waited := time.monotonic() - began) < DEADLINE:
         try:
@@ -56,7 +62,9 @@ def start(become_root: list[str]) -> None:
         if waited > EARLIEST_DEATH and not _runs():
             break
         time.sleep(0.1)
-    raise EngineUnreachable("the engine to start", _last_words() or reason.found, _mend())
+    words = "" if command in LOGS else _last_words()
+    mend = LOGS.get(command, f"look into {_log()}")
+    raise EngineUnreachable("the engine to start", words or reason.found, mend)
 
 
 def _runs() -> bool:
@@ -73,9 +81,3 @@ def _last_words() -> str:
             return "".join(deque(lines, maxlen=5)).strip()
     except FileNotFoundError:
         return ""
-
-
-def _mend() -> str:
-    """Where the whole story stands."""
-    by_hand = start_command()[0] == BY_HAND[0]
-    return f"look into {_log()}" if by_hand else "sudo journalctl --unit docker"

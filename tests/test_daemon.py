@@ -84,6 +84,18 @@ def test_a_daemon_that_dies_leaves_its_last_words(
         daemon.start([])
 
 
+@pytest.mark.parametrize("manager", daemon.LOGS)
+def test_a_daemon_of_a_service_manager_says_why_it_died_in_that_one_s_log(
+    manager: tuple[str, ...], nobody_answers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "dockerd.log").write_text("what another daemon said, started by hand\n")
+    monkeypatch.setattr(daemon, "start_command", lambda: manager)
+    monkeypatch.setattr(daemon.subprocess, "run", lambda *_, **__: None)
+    with pytest.raises(EngineUnreachable) as caught:
+        daemon.start([])
+    assert (caught.value.found, caught.value.mend) == ("none", daemon.LOGS[manager])
+
+
 def test_a_user_who_is_not_let_in_is_told_at_once(
     nobody_answers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
