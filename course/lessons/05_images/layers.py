@@ -58,6 +58,19 @@ def content(image: Image, path: str) -> bytes | None:
     return None
 
 
+def hidden_bytes(pile: list[Layer]) -> int:
+    """How much no container can see: files that a higher layer replaces, or hides by a whiteout."""
+    total, seen = 0, {}
+    for layer in pile:
+        for name in layer.files:
+            folder, _, last = name.rpartition("/")
+            gone = PurePosixPath(folder, last.removeprefix(WHITEOUT))  # a file or a whole folder
+            for path in [path for path in seen if PurePosixPath(path).is_relative_to(gone)]:
+                total += seen.pop(path)
+        seen |= {name: len(data) for name, data in layer.files.items()}
+    return total
+
+
 @styled
 def draw(image: Image) -> Figure:
     """A bar for each layer, the topmost above, with the instruction that made it and its files."""

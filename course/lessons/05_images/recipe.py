@@ -56,7 +56,7 @@ def at_its_line(recipe: str, error: BuildError | APIError) -> str:
 
 def _numbered(recipe: str, faulty: int, message: list[str]) -> str:
     lines = []
-    for number, line in enumerate(recipe.strip().splitlines(), 1):
+    for number, line in enumerate(recipe.rstrip().splitlines(), 1):
         lines.append(f"{'→' if number == faulty else ' '} {number:2}  {line}")
         if number == faulty:
             lines += [f"      │ {words}" for words in message]
@@ -66,7 +66,7 @@ def _numbered(recipe: str, faulty: int, message: list[str]) -> str:
 def _instructions(recipe: str) -> list[int]:
     """The line on which each instruction begins; comments and continued lines are none."""
     begins, continued = [], False
-    for number, line in enumerate(recipe.strip().splitlines(), 1):
+    for number, line in enumerate(recipe.rstrip().splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         if not continued:
