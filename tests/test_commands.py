@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import select
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
-from course import commands, results
+from course import commands, processes, results
 from course.errors import CourseError, ToolMissing
 
 
@@ -17,6 +21,23 @@ def test_a_program_that_fails_says_what_it_said() -> None:
     arm = commands.program(["sh", "-c", "echo broken >&2; exit 3"])
     with pytest.raises(CourseError, match="exit code 3: broken"):
         arm()
+
+
+def test_a_program_that_fails_late_says_what_it_said_last(tmp_path: Path) -> None:
+    once = 'mkdir "$0" 2>/dev/null && echo well >&2 || { echo broken >&2; exit 3; }'
+    arm = commands.program(["sh", "-c", once, f"{tmp_path}/once"])
+    arm()
+    with pytest.raises(CourseError, match="exit code 3: broken"):
+        arm()
+
+
+def test_an_interrupt_ends_the_program_that_is_timed(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f'echo $$ >"{pid}"; kill -INT $PPID; exec sleep 100'
+    with pytest.raises(KeyboardInterrupt):
+        commands.program(["sh", "-c", script])()
+    with suppress(ProcessLookupError), processes.ending(int(pid.read_text())) as ended:
+        assert select.select([ended], [], [], 5)[0]
 
 
 def test_a_program_that_is_not_there_is_told_before_anything_runs() -> None:
@@ -40,7 +61,7 @@ def test_a_program_that_never_says_its_word_is_told() -> None:
 @pytest.mark.usefixtures("nothing_left")
 def test_a_program_that_says_nothing_is_waited_for_only_so_long(monkeypatch) -> None:
     monkeypatch.setattr(commands, "DEADLINE", 0.2)
-    with pytest.raises(CourseError, match="ready"):
+    with pytest.raises(CourseError, match=r"ready.* within 0\.2 s"):
         results.measure({"server": commands.until(["sleep", "100"], "ready")})
 
 
