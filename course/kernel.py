@@ -57,7 +57,10 @@ def unpacked(packed: bytes) -> bytes:
     payload, size = packed[begin : begin + length - 4], packed[begin + length - 4 :][:4]
     for magic, unpack in UNPACKERS.items():
         if payload.startswith(magic):
-            return unpack(payload, int.from_bytes(size, "little"))
+            try:
+                return unpack(payload, int.from_bytes(size, "little"))
+            except (lzma.LZMAError, zlib.error) as error:
+                raise BuildFailed("a kernel that can be unpacked", str(error)) from error
     raise BuildFailed("a kernel packed in a known way", payload[:6].hex(" "))
 
 

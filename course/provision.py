@@ -181,13 +181,12 @@ def _start_engine() -> None:
 def _images(anew: bool) -> Iterator[Step]:
     try:
         ready = not anew and images.is_ready("tiny")
-    except ToolMissing:
-        ready = False  # a step before this one installs it
     except ImageDamaged as error:
-        yield Step(
-            "the image tiny, which is damaged", error.mend, do=lambda: images.discard("tiny")
-        )
+        title = "the image tiny, which is damaged"
+        yield Step(title, error.mend, do=lambda: images.discard("tiny"))
         ready = False
+    except CourseError:
+        ready = False  # a step before this one mends it, or making the image says what is wrong
     if not ready:
         yield Step("the image tiny", "course setup", do=lambda: images.prepare("tiny"))
 
@@ -230,4 +229,5 @@ def _may_become_root() -> bool:
     if not shutil.which("sudo"):
         return False
     # Without a terminal nobody can type a password.
-    return sys.stdin.isatty() or subprocess.run(["sudo", "-n", "true"], check=False).returncode == 0
+    silent = partial(subprocess.run, ["sudo", "-n", "true"], check=False, capture_output=True)
+    return sys.stdin.isatty() or silent().returncode == 0

@@ -129,7 +129,15 @@ def test_a_kernel_that_is_not_packed_stays_as_it_is() -> None:
     assert kernel.unpacked(b"\x7fELF" + bytes(1000)) == b"\x7fELF" + bytes(1000)
 
 
-@pytest.mark.parametrize("payload", [b"unknown", b"\x02\x21\x4c\x18\x05\0\0\0\xff\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"unknown",
+        b"\x02\x21\x4c\x18\x05\0\0\0\xff\xff\xff\xff\xff",
+        b"\x1f\x8b and no more of it",
+        b"\xfd7zXZ and no more of it",
+    ],
+)
 def test_a_kernel_packed_in_an_unknown_way_or_damaged_is_refused(payload: bytes) -> None:
     with pytest.raises(BuildFailed):
         kernel.unpacked(boot_image(payload, 100))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from course import daemon, images, packages, programs, provision
-from course.errors import EngineUnreachable, ImageDamaged, ToolMissing
+from course.errors import BuildFailed, EngineUnreachable, ImageDamaged, ToolMissing
 from course.provision import Step, apply, plan
 
 
@@ -140,6 +140,16 @@ def test_a_damaged_image_is_thrown_away_and_built_again(
     monkeypatch.setattr(images, "prepare", lambda name: done.append("prepare"))
     assert apply(plan(), lambda text: None) == []
     assert done == ["discard", "prepare"]
+
+
+def test_an_image_that_cannot_be_asked_about_is_a_step_and_no_end_of_the_plan(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(name: str) -> bool:
+        raise BuildFailed("the static busybox", "no network")
+
+    monkeypatch.setattr(images, "is_ready", no_network)
+    assert [step.title for step in plan()] == ["the image tiny"]
 
 
 def test_everything_is_said_before_anything_is_done() -> None:
