@@ -59,7 +59,7 @@ class Image:
         return self._part("boot", self._make_boot) / "initrd"
 
     def boot_files(self, architecture: str) -> tuple[Path, Path]:
-        """Kernel and initramfs for a guest with that processor; of ``tiny`` only if another's."""
+        """Kernel and initramfs for a guest with that processor; only ``tiny`` has another's."""
         if architecture == platform.machine():
             return self.kernel, self.initrd
 

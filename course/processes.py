@@ -96,10 +96,8 @@ def working_in(folder: Path) -> list[int]:
     found = []
     for pid, process in everyone().items():
         with suppress(OSError):  # it ended, or is another user's
-            if (
-                Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(folder)
-                and not process.terminal
-            ):
+            here = Path(os.readlink(f"/proc/{pid}/cwd"))
+            if here.is_relative_to(folder) and not process.terminal:
                 found.append(pid)
     return found
 

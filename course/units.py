@@ -12,9 +12,10 @@ def number(value: float) -> str:
 
 def seconds(value: float) -> str:
     """A time with the unit that suits it."""
-    if value >= 0.9995:
-        return f"{number(value)} s"
-    return f"{number(value * 1e3)} ms" if value >= 0.0009995 else f"{number(value * 1e6)} µs"
+    for unit, length in {"s": 1, "ms": 1e-3}.items():
+        if abs(value) >= 0.9995 * length:  # which three digits make a whole one
+            return f"{number(value / length)} {unit}"
+    return f"{number(value * 1e6)} µs"
 
 
 def size(value: float) -> str:
