@@ -68,6 +68,7 @@ def inline(text: object) -> str:
 
 # Where a page is read without the course's own style, JupyterLab would put text to the right.
 LEFT = "text-align: left"
+SENTENCE = 40  # characters from which a cell is one, and gets room for its words
 
 
 def tag(name: str, content: str, **attributes: str) -> str:
@@ -83,8 +84,7 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) 
     rows = [list(row) for row in rows]
     head = "".join(tag("th", inline(column), scope="col", style=LEFT) for column in columns)
     body = "".join(
-        tag("tr", tag("th", _cell(row[0]), scope="row", style=LEFT) + "".join(map(_data, row[1:])))
-        for row in rows
+        tag("tr", _data(row[0], "th", scope="row") + "".join(map(_data, row[1:]))) for row in rows
     )
     parts = (
         tag("caption", inline(caption), style=LEFT),
@@ -149,10 +149,12 @@ def _cell(value: Cell) -> str:
     return inline(_plain(value))
 
 
-def _data(value: Cell) -> str:
-    if isinstance(value, int | float):
+def _data(value: Cell, name: str = "td", **attributes: str) -> str:
+    if isinstance(value, int | float) and name == "td":
         return tag("td", _cell(value), _class="number")
-    return tag("td", _cell(value), style=LEFT)
+    if isinstance(value, str) and len(value) >= SENTENCE:
+        attributes["_class"] = "sentence"
+    return tag(name, _cell(value), style=LEFT, **attributes)
 
 
 def _plain(value: Cell) -> str:

@@ -29,7 +29,7 @@ JUDGED = {
     Judged.REFUTED: "bad",
     Judged.NOT_MEASURED: "quiet",
 }
-LEDGER = ("Claim", "Topic", "Lesson", "Experiment", "Estimate", "Verdict", "Tier")
+LEDGER = ("Claim", "Topic", "Experiment", "Estimate", "Verdict", "Tier")
 
 
 def machine_report() -> Page:
@@ -56,11 +56,10 @@ def ledger(title: str, judgements: Iterable[Judgement], *also: str) -> Page:
         {
             "Claim": found.claim.sentence,
             "Topic": found.claim.topic,
-            "Lesson": found.claim.lesson[:2],
+            "Experiment": f"{found.claim.lesson[:2]} {found.claim.experiment}",
             "Estimate": found.words,
             "Verdict": Tone(str(found.verdict), JUDGED[found.verdict]),
             "Tier": found.tier,
-            "Experiment": found.claim.experiment,
         }
         for found in judgements
     ]

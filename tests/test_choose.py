@@ -95,9 +95,7 @@ def test_the_command_says_each_claim_in_words_with_its_experiment() -> None:
 def test_the_view_shows_every_claim_by_topic_with_its_experiment() -> None:
     said = overview.claims_ledger().text
     head, *rows = said.splitlines()[2:]
-    assert head.split() == [
-        "Claim", "Topic", "Lesson", "Experiment", "Estimate", "Verdict", "Tier"
-    ]  # fmt: skip
+    assert head.split() == ["Claim", "Topic", "Experiment", "Estimate", "Verdict", "Tier"]
     assert len(rows) == len(EVERY)
     assert rows[0].startswith(next(c.sentence for c in EVERY if c.topic == "architecture"))
 
@@ -158,6 +156,12 @@ def test_a_must_decides_before_any_weight(ledger) -> None:
     choice = decision.choose("mine", {"costs little memory": 3}, must="a kernel of its own")
     assert (choice.score, choice.box) == (1.0, "virtual machine")
     assert "no must “a kernel of its own”: container" in choice.tipping
+    assert choice.page.text.startswith("mine: virtual machine (a must: a kernel of its own; score")
+
+
+def test_a_weight_is_shown_once_however_many_claims_speak(ledger) -> None:
+    said = decision.choose("mine", {"a strong wall": 2}).page.text
+    assert (said.count("a strong wall"), said.count("depends")) == (1, 3)
 
 
 def test_what_would_change_the_choice_does_change_it(ledger) -> None:

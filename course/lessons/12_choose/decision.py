@@ -83,12 +83,14 @@ class Choice:
     @property
     def page(self) -> Page:
         """Each argument that counts here: the claim, what was measured, and for whom it speaks."""
-        rows = [
-            (name, self.weights.get(name, "must"), *_row(argument))
-            for name in dict.fromkeys([*filter(None, [self.must]), *self.weights])
-            for argument in self.evidence[name]
-        ]
-        said = f"{self.scenario}: {self.box} (score {self.score:+.2f})"
+        rows = []
+        for name in dict.fromkeys([*filter(None, [self.must]), *self.weights]):
+            head = (name, self.weights.get(name, "must"))
+            for argument in self.evidence[name]:
+                rows.append((*head, *_row(argument)))
+                head = ("", "")  # a weight counts once, however many claims speak
+        must = f"a must: {self.must}; " if self.must else ""
+        said = f"{self.scenario}: {self.box} ({must}score {self.score:+.2f})"
         return markup.table(said, COLUMNS, rows)
 
 
