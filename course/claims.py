@@ -120,10 +120,14 @@ def claim(name: str) -> Claim:
 
 
 def judge(claim: Claim, frame: pd.DataFrame) -> Judgement:
-    """What these data say of the claim. Raises ResultsError when they lack its arms."""
-    for column, value in claim.where.items():
-        frame = frame[frame[column] == value]
-    found = STATISTICS[claim.statistic](claim, frame)
+    """What these data say of the claim. Raises ResultsError when they lack its arms or columns."""
+    try:
+        chosen = frame
+        for column, value in claim.where.items():
+            chosen = chosen[chosen[column] == value]
+        found = STATISTICS[claim.statistic](claim, chosen)
+    except KeyError as error:
+        raise ResultsError(f"results with a column {error}", ", ".join(frame)) from error
     if claim.side == "below":
         supports, refutes = found.high < claim.supported, found.low > claim.refuted
     else:
@@ -160,7 +164,7 @@ def judged(claim: Claim) -> Judgement:
         return Judgement(claim, Verdict.NOT_MEASURED)
     try:
         return judge(claim, frame)
-    except ResultsError:  # the machine that they come from could not run the claim's arms
+    except ResultsError:  # their machine could not run the claim's arms, or the course was older
         return Judgement(claim, Verdict.NOT_MEASURED)
 
 

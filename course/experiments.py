@@ -81,9 +81,9 @@ def can_run(make: Make) -> bool:
     return all(check.run() for check in kind.requirements())
 
 
-def race(rounds: int = 10, budget: float | None = None) -> pd.DataFrame:
+def race(rounds: int = 10) -> pd.DataFrame:
     """From start to first answer, each kind of box: one row a trial, in seconds."""
-    return results.measure(start_arms(), rounds, budget=budget)
+    return results.measure(start_arms(), rounds)
 
 
 def race_data(frame: pd.DataFrame) -> dict[str, object]:
@@ -149,16 +149,16 @@ def density(
 
 
 def crowd(
-    make: Make, most: int, every: int = 5, spare: float = SPARE, skip: range = range(0)
+    make: Make, most: int, every: int = 5, skip: range = range(0)
 ) -> Iterator[dict[str, float]]:
     """Start boxes one after another; every few, say how many run and what they cost together.
 
-    Stops at ``most``, or when only the share ``spare`` of the machine's memory is free. Rows:
+    Stops at ``most``, or when only the share ``SPARE`` of the machine's memory is free. Rows:
     boxes, memory (bytes, PSS, of all of them), seconds (from start to first answer, the median
     of the last few). ``skip``: numbers of boxes at which nobody looks, for a look at many boxes
     takes long. Every box is stopped at the end, however it comes.
     """
-    limit = spare * int(host.facts()["memory"])
+    limit = SPARE * int(host.facts()["memory"])
     with ExitStack() as stack:
         boxes: list[Box] = []
         starts: list[float] = []

@@ -105,6 +105,12 @@ def test_data_without_the_arm_judge_nothing() -> None:
             claims.judge(replace(QUICK, statistic=statistic, arm="vm"), data(QUICK, 4))
 
 
+@pytest.mark.parametrize("lack", [{"column": "memory"}, {"where": {"work": "disk"}}])
+def test_data_of_an_older_course_judge_nothing(lack: dict[str, object]) -> None:
+    with pytest.raises(ResultsError, match="arm, round, seconds"):
+        claims.judge(replace(QUICK, **lack), data(QUICK, 4))
+
+
 def test_a_judgement_as_data_has_the_fields_of_the_ledger() -> None:
     frame = data(QUICK, 4)
     assert claims.judge(QUICK, frame).to_dict() == {
