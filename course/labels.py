@@ -8,15 +8,18 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any
 
 from requests.exceptions import HTTPError
 
 from course import reaper
 from course.engine import engine, engine_errors
+from course.errors import EngineError
 
 NAME = "two-boxes"
+GONE, CONFLICT = 404, 409  # somebody else removed it before us, or is about to
 
 
 def label() -> dict[str, str]:
@@ -29,7 +32,7 @@ def label() -> dict[str, str]:
 def remove_all(session: str | None = None) -> None:
     """Remove what carries the label of a session, by default this one, and nothing else.
 
-    Raises EngineUnreachable, EngineTooOld.
+    Raises what ``remove`` raises.
     """
     remove(f"{NAME}={session or reaper.session()}")
 
@@ -37,24 +40,36 @@ def remove_all(session: str | None = None) -> None:
 def remove(label: str) -> None:
     """Remove what carries a label, ``key`` or ``key=value``: containers, networks, volumes, images.
 
-    Raises EngineUnreachable, EngineTooOld.
+    Raises EngineError, when all the rest is gone, for what the engine keeps, such as a volume
+    that a container of others uses; EngineUnreachable, EngineTooOld.
     """
-    api, chosen = engine().api, {"label": label}
+    kept = []
     with engine_errors():
-        for container in api.containers(all=True, quiet=True, filters=chosen):
-            with suppress(HTTPError):  # somebody else removes it at this moment
-                api.remove_container(container["Id"], force=True, v=True)
-        for network in api.networks(filters=chosen):
-            api.remove_network(network["Id"])
-        for volume in api.volumes(filters=chosen)["Volumes"] or ():
-            api.remove_volume(volume["Name"])
-        for image in api.images(filters=chosen):
-            named = [name for name in image["RepoTags"] or () if name != "<none>:<none>"]
-            for name in named or [image["Id"]]:
-                # By its name an image goes even while others are built on it. One without a name
-                # goes with the last of those, which the engine sees to.
-                with suppress(HTTPError):
-                    api.remove_image(name, force=True)
+        for removal, no_fault in _removals(engine().api, {"label": label}):
+            try:
+                removal()
+            except HTTPError as error:
+                if error.response.status_code not in no_fault:
+                    kept.append(error)
+    if kept:
+        found = "; ".join(map(str, kept))
+        raise EngineError(f"the engine to remove what is labelled {label}", found) from kept[0]
+
+
+def _removals(api: Any, chosen: dict[str, str]) -> Iterator[tuple[Callable[[], None], set[int]]]:
+    """How each thing is removed, and the answers of the engine that are no fault."""
+    for container in api.containers(all=True, quiet=True, filters=chosen):
+        yield partial(api.remove_container, container["Id"], force=True, v=True), {GONE, CONFLICT}
+    for network in api.networks(filters=chosen):
+        yield partial(api.remove_network, network["Id"]), {GONE}
+    for volume in api.volumes(filters=chosen)["Volumes"] or ():
+        yield partial(api.remove_volume, volume["Name"]), {GONE}
+    for image in api.images(filters=chosen):
+        named = [name for name in image["RepoTags"] or () if name != "<none>:<none>"]
+        for name in named or [image["Id"]]:
+            # By its name an image goes even while others are built on it. One without a name
+            # goes with the last of those, which the engine sees to.
+            yield partial(api.remove_image, name, force=True), {GONE, CONFLICT}
 
 
 @cache

@@ -228,6 +228,6 @@ def _may_become_root() -> bool:
         return True
     if not shutil.which("sudo"):
         return False
-    # Without a terminal nobody can type a password.
-    silent = partial(subprocess.run, ["sudo", "-n", "true"], check=False, capture_output=True)
-    return sys.stdin.isatty() or silent().returncode == 0
+    if sys.stdin.isatty():  # else nobody can type a password
+        return True
+    return subprocess.run(["sudo", "-n", "true"], check=False, capture_output=True).returncode == 0

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from requests.exceptions import HTTPError
 
 from course import labels, reaper
 from course.engine import engine
-from course.errors import EngineUnreachable
+from course.errors import EngineError, EngineUnreachable
 from course.images import container_image
 
 MAKES_ONE_OF_EACH = """
@@ -102,6 +104,34 @@ def test_an_image_goes_while_one_of_others_stands_on_it() -> None:
         assert docker.images.get(theirs)
     finally:
         docker.images.remove(theirs, force=True)
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("nothing_left")
+def test_what_the_engine_keeps_is_named_and_the_rest_goes() -> None:
+    docker = engine()
+    recipe = io.BytesIO(b"FROM course/tiny\nRUN true")
+    docker.images.build(fileobj=recipe, rm=True, labels=labels.label())
+    volume = docker.volumes.create(labels=labels.label())
+    theirs = docker.containers.create(container_image("tiny"), volumes=[f"{volume.name}:/kept"])
+    try:
+        with pytest.raises(EngineError, match=volume.name):
+            labels.remove_all()
+        assert [kept["Name"] for kept in left(reaper.session())] == [volume.name]
+    finally:
+        theirs.remove()
+        labels.remove_all()
+
+
+def test_what_somebody_else_removes_first_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Mock()
+    api.containers.return_value, api.networks.return_value = [{"Id": "a"}], [{"Id": "b"}]
+    api.volumes.return_value, api.images.return_value = {"Volumes": None}, []
+    missing = HTTPError(response=Mock(status_code=404))
+    api.remove_container.side_effect = api.remove_network.side_effect = missing
+    monkeypatch.setattr(labels, "engine", lambda: Mock(api=api))
+    labels.remove_all("1-1")
+    api.remove_network.assert_called_once_with("b")
 
 
 def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
