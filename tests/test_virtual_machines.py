@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ import pytest
 from tqdm.std import tqdm
 
 from course import claims, drawing, results
+from course.boxes import saved
 from course.boxes.machine import VirtualMachine
 from course.claims import Verdict
 from course.errors import StartFailed
@@ -134,6 +136,15 @@ def test_the_recorded_boots_tell_the_same_phases_of_both_guests() -> None:
     boots = results.recorded(LESSON.slug, "boots")
     assert set(boots["arm"]) == {"tiny", "debian"}
     assert not boots.filter(like="phase ").isna().any(axis=None)
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_a_guest_that_does_nothing_comes_to_rest_before_patience_ends(cpus: int) -> None:
+    with VirtualMachine(cpus=cpus, resume=False) as box:
+        began = time.monotonic()
+        saved.settle(box._vm.qemu.pid, cpus)
+        assert time.monotonic() - began < saved.PATIENCE / 2
 
 
 @pytest.mark.vm

@@ -87,7 +87,7 @@ class Running:
             self.open().boot(memory_file(self.plan, folder, share=True))
             saved.note_boot(folder, self.phases)
             self._prepare_for_sleep()
-            saved.settle(self.qemu.pid)
+            saved.settle(self.qemu.pid, self.plan.cpus)
             self.hand_on(self.folder)
             for name in (saved.STATE, saved.BASE):
                 if (self.folder / name).exists():

@@ -29,6 +29,7 @@ BOOT = "boot.json"  # and when each phase of its boot ended
 CAPABILITIES = [{"capability": name, "state": True} for name in ("events", "x-ignore-shared")]
 UNLIMITED = 2**40  # bytes a second; QEMU's default leaves a network room for others
 REST, LOOK, PATIENCE = 0.03, 0.5, 20.0  # share of a processor; seconds; seconds
+IN_STEP = 0.06  # what each of several processors takes at rest, emulated, to be kept in step
 
 
 def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
@@ -88,14 +89,15 @@ def load(monitor: Monitor, path: Path) -> None:
     monitor.execute("cont")
 
 
-def settle(pid: int) -> None:
+def settle(pid: int, cpus: int) -> None:
     """Wait until the guest has come to rest: what it puts off it would do at every resume."""
     deadline = time.monotonic() + PATIENCE
+    rest = REST if cpus == 1 else cpus * IN_STEP
     used = processes.cpu([pid])
     while time.monotonic() < deadline:
         time.sleep(LOOK)
         before, used = used, processes.cpu([pid])
-        if used - before < REST * LOOK:
+        if used - before < rest * LOOK:
             return
 
 
