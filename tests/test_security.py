@@ -11,6 +11,7 @@ import pytest
 
 from course import claims, processes
 from course.boxes.container import Container
+from course.boxes.process import Process
 from course.claims import Verdict
 from course.engine import engine
 from course.errors import BoxError
@@ -68,6 +69,14 @@ def test_probes_leave_no_canary_behind() -> None:
         canary = int(environment["CANARY"])
         assert processes.stat(canary)
     assert not processes.stat(canary)
+
+
+def test_a_probe_finds_a_file_whose_path_has_spaces(tmp_path: Path) -> None:
+    probes = part("probes")
+    (tmp_path / "its name").write_text("found")
+    with Process() as host:
+        seen = probes.look(host, {"CANARY": "1", "FILE": str(tmp_path / "its name")})
+    assert seen["files"] == "found"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def start(name: str, *command: str, **options: object) -> None:
     for old in engine().containers.list(all=True, filters={"name": f"^/{name}$"}):
         old.remove(force=True)
     options = {"labels": label(), "network_mode": "none"} | options
-    command = command or ("sleep", "600")
+    command = command or ("sleep", "1d")
     engine().containers.run(container_image("tiny"), command, name=name, detach=True, **options)
 
 
@@ -94,6 +94,14 @@ def test_a_wrong_count_gets_its_hint(tidy: None, count: object, hint: str) -> No
     finding = check("count", count=count)
     assert finding.outcome is Outcome.FAILED
     assert hint in " ".join(finding.hints)
+
+
+@pytest.mark.docker
+def test_a_count_of_what_is_gone_or_has_ended_is_told(tidy: None) -> None:
+    assert check("count", count=14).outcome is Outcome.NOT_ATTEMPTED
+    start("two-boxes-subject", "true")
+    engine().containers.get("two-boxes-subject").wait()
+    assert "two-boxes-subject is exited" in check("count", count=14).observed
 
 
 def sources(container: SimpleNamespace) -> list[str]:

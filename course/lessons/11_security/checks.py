@@ -48,14 +48,7 @@ def of_container(name: str) -> Callable:
     """Judge the running container of that name, if the course made it."""
 
     def decorate(judge: Callable[[Inside], Finding]) -> Callable[[Names], Finding]:
-        def look(names: Names) -> Finding:
-            try:
-                found = engine().containers.get(name)
-            except NotFound:
-                return not_attempted(f"no container is named {name}")
-            return _judged(found, _not_ours, _not_running, lambda one: judge(Inside(one)))
-
-        return look
+        return lambda names: _inside(name, judge)
 
     return decorate
 
@@ -68,16 +61,7 @@ def probed(names: Names) -> Finding:
 @task("count", "`count` is how many capabilities process 1 of `two-boxes-subject` has", 2)
 def count(names: Names) -> Finding:
     answer = names["count"]
-    mask = int(Inside(engine().containers.get("two-boxes-subject")).status["CapEff"], 16)
-    right = mask.bit_count()
-    if answer != right:
-        return failed(
-            f"`count` is {answer!r}",
-            "The kernel tells it inside: in /proc/1/status, on the line `CapEff`.",
-            "The number there is hexadecimal, and every capability is one bit of it.",
-            'int(subject.exec_run("grep CapEff /proc/1/status").output.split()[1], 16).bit_count()',
-        )
-    return passed(f"{right}: the default ones, less two, plus one")
+    return _inside("two-boxes-subject", lambda inside: _counted(inside, answer))
 
 
 @task("key", "`holds_the_key(container)` says whether the engine's socket is within its mounts", 3)
@@ -111,9 +95,29 @@ def service(inside: Inside) -> Finding:
     return _judged(inside, _powerless, _read_only, _capped, _serves)
 
 
+def _inside(name: str, judge: Callable[[Inside], Finding]) -> Finding:
+    try:
+        found = engine().containers.get(name)
+    except NotFound:
+        return not_attempted(f"no container is named {name}")
+    return _judged(found, _not_ours, _not_running, lambda one: judge(Inside(one)))
+
+
 def _judged(subject: object, *judges: Callable[[object], Finding | None]) -> Finding:
     """What the first judge says that has something to say; the last always has."""
     return next(said for judge in judges if (said := judge(subject)) is not None)
+
+
+def _counted(inside: Inside, answer: object) -> Finding:
+    right = int(inside.status["CapEff"], 16).bit_count()
+    if answer != right:
+        return failed(
+            f"`count` is {answer!r}",
+            "The kernel tells it inside: in /proc/1/status, on the line `CapEff`.",
+            "The number there is hexadecimal, and every capability is one bit of it.",
+            'int(subject.exec_run("grep CapEff /proc/1/status").output.split()[1], 16).bit_count()',
+        )
+    return passed(f"{right}: the default ones, less two, plus one")
 
 
 def _serves(inside: Inside) -> Finding:
@@ -146,7 +150,7 @@ def _not_running(found: Container) -> Finding | None:
         f"{found.name} is {found.status}; its log ends with {found.logs(tail=1)!r}",
         "It began and ended. Its last words say why.",
         "What it does may need a right, or a place to write, that you took away.",
-        'Start it with "sleep", "600" first, and harden that.',
+        'Start it with "sleep", "1d" first, and harden that.',
     )
 
 

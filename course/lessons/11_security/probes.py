@@ -5,6 +5,7 @@ They only look. The strongest opens a file for writing and writes nothing.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ PROBES = {
         "for node in /dev/*; do [ -b $node ] && ( : < $node ) && echo yes && break; done", "kernel"
     ),
     "processes": Probe(f"ps -o args | grep -m 1 '^{CANARY}$' || ps -o comm", "processes"),
-    "files": Probe("cat $FILE || ( cd /proc/$CANARY && cat root$FILE ) || ls /", "files"),
+    "files": Probe('cat "$FILE" || ( cd /proc/$CANARY && cat "root$FILE" ) || ls /', "files"),
     "network": Probe(
         "echo $(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/net)", "network"
     ),
@@ -120,7 +121,7 @@ def privileged() -> dict[str, object]:
 
 def look(box: Box, environment: Mapping[str, str]) -> dict[str, str]:
     """What each probe prints in the box, by its name."""
-    names = "; ".join(f"{name}={value}" for name, value in environment.items())
+    names = "; ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
     asked = f"\necho; echo '{BETWEEN}'\n".join(probe.command for probe in PROBES.values())
     said = box.exec(f"{names}\n{asked}").stdout.split(BETWEEN)
     return dict(zip(PROBES, (text.strip() for text in said), strict=True))
@@ -153,5 +154,8 @@ def canaries() -> Iterator[dict[str, str]]:
     with reaper.scratch() as folder:
         (file := folder / "found").write_text("found")
         process = reaper.spawn(folder, CANARY.split())
-        yield {"CANARY": str(process.pid), "FILE": str(file)}
-    process.wait()
+        try:
+            yield {"CANARY": str(process.pid), "FILE": str(file)}
+        finally:
+            process.kill()
+            process.wait()
