@@ -38,7 +38,7 @@ class Trial:
     """One timed run of one arm.
 
     ``round`` counts from 1; ``order`` is the arm's place in its round, from 0. ``started`` and
-    ``seconds``: when it began, after the first one did, and how long it took, in seconds.
+    ``seconds``: when it began, after ``run`` did, and how long it took, in seconds.
     ``phases``: when each phase of the run ended, in seconds after it began.
     """
 
