@@ -60,15 +60,16 @@ def watch_start(container: Container) -> list[Sighting]:
 
 @styled
 def draw(cast: list[Sighting]) -> Figure:
-    """A row for each process, a bar for each program that it ran."""
+    """A row for each process, a bar for each program that it ran, darker after the first."""
     rows = {pid: row for row, pid in enumerate(dict.fromkeys(one.pid for one in cast))}
     words = [f"{one.name} ({one.pid}) from {one.first:.0f} to {one.last:.0f}" for one in cast]
     title = "Who appears on the host while a container starts"
     canvas, axes = paper(len(rows), title, "one start on this machine; one row, one process")
     end = max(one.last for one in cast)
-    for place, one in enumerate(cast):
+    first_of = {one.pid: one for one in reversed(cast)}
+    for one in cast:
         length = max(one.last - one.first, end / 150)  # what was seen only once is drawn as well
-        shade = tint(COLOURS["container"], 0.55 if place % 2 else 0.75)
+        shade = tint(COLOURS["container"], 0.75 if one is first_of[one.pid] else 0.55)
         axes.barh(rows[one.pid], length, left=one.first, height=0.62, color=shade)
         axes.text(one.first, rows[one.pid], f" {one.name}", va="center")
     axes.set_yticks(list(rows.values()), [f"process {pid}" for pid in rows])
