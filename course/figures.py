@@ -151,7 +151,7 @@ def ledger(table: pd.DataFrame, title: str = "") -> Figure:
     for place, row in table.reset_index(drop=True).iterrows():
         mark, shade = VERDICTS[row.verdict]
         axes.text(0.02, place, f"{mark} {row.verdict}", va="center", color=shade, weight="bold")
-        beside(axes, place, "", row.estimate)
+        axes.text(0.36, place, row.estimate, va="center", color=GREY)
     labels = table["topic"] + ": " + table["sentence"]
     axes.set_yticks(range(len(table)), [textwrap.fill(label, 50) for label in labels], size=9)
     axes.tick_params(bottom=False, labelbottom=False)

@@ -60,9 +60,9 @@ def ledger() -> Figure:
             "topic": "boot time",
             "sentence": f"A claim that is {verdict} and long enough to need a second line of text",
             "verdict": verdict,
-            "estimate": "0.25 s [0.24, 0.26]",
+            "estimate": "262 ms [227 ms, 320 ms], recorded",
         }
-        for verdict in ("supported", "depends", "refuted")
+        for verdict in figures.VERDICTS
     ]
     return figures.ledger(results.table(rows))
 
