@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import apt, cpio, store
+from course import apt, cpio, store, unpacking
 
 STATIC = Path(__file__).with_name("static")
 INIT, AGENT = STATIC / "guest_init.sh", STATIC / "guest_agent.sh"
@@ -83,14 +83,14 @@ def _files(archive: Path) -> Iterator[cpio.Member]:
 
 def _drivers(modules: Path) -> Iterator[cpio.Member]:
     """Each driver is a folder; numbers keep its modules in the order in which they are loaded."""
-    found = {path.stem: path for path in modules.rglob("*.ko")}
     for folder in ("lib", "lib/modules", *(f"lib/modules/{driver}" for driver in DRIVERS)):
         yield cpio.folder(folder)
     for driver, names in DRIVERS.items():
-        # What is not there is built into the kernel.
-        for number, name in enumerate(name for name in names.split() if name in found):
-            content = _unsigned(found[name].read_bytes())
-            yield cpio.file(f"lib/modules/{driver}/{number}-{name}.ko", content)
+        found = {name: unpacking.module(modules, name) for name in names.split()}
+        there = [(name, content) for name, content in found.items() if content is not None]
+        for number, (name, content) in enumerate(there):
+            place = f"lib/modules/{driver}/{number}-{name}.ko"
+            yield cpio.file(place, _unsigned(content))
 
 
 def _unsigned(module: bytes) -> bytes:

@@ -16,7 +16,8 @@ from tqdm.auto import tqdm
 from course import disks, guest, imports, programs, rootfs, store
 from course.engine import engine, engine_errors
 from course.errors import EngineError, ImageMissing
-from course.kernel import RECIPE, kernel, unpacked
+from course.kernel import RECIPE, kernel
+from course.unpacking import unpacked
 
 NAMES = ("tiny", "debian")
 DEBIAN_FILES = rootfs.DEBIAN_FILES | guest.debian_files()

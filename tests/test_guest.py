@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import lzma
 import struct
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from course import apt, cpio, guest, kernel
+from course import apt, cpio, guest, kernel, unpacking
 from course.errors import BuildFailed, DiskFull, ToolMissing
 
 MODULE = b"\x7fELF code"
@@ -111,22 +112,39 @@ def lz4(data: bytes) -> bytes:
     return b"\x02\x21\x4c\x18" + struct.pack("<I", len(block)) + block
 
 
+def zstd(data: bytes) -> bytes:
+    library, room = ctypes.CDLL("libzstd.so.1"), ctypes.create_string_buffer(len(data) + 100)
+    library.ZSTD_compress.argtypes = [ctypes.c_char_p, ctypes.c_size_t] * 2 + [ctypes.c_int]
+    size = library.ZSTD_compress(room, len(room), data, len(data), 3)
+    return room.raw[:size]
+
+
 PACKERS = {
     "gzip": lambda data: zlib.compress(data, wbits=31),
     "xz": lzma.compress,
     "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
     "lz4": lz4,
+    "zstd": zstd,
 }
 
 
 @pytest.mark.parametrize("way", PACKERS)
 def test_a_kernel_comes_out_however_it_was_packed(way: str) -> None:
     data = b"\x7fELF" + b"a kernel" * 100
-    assert kernel.unpacked(boot_image(PACKERS[way](data), len(data))) == data
+    assert unpacking.unpacked(boot_image(PACKERS[way](data), len(data))) == data
+
+
+@pytest.mark.parametrize("ending", ["", ".xz", ".zst", ".gz"])
+def test_a_module_is_read_however_the_distribution_packs_it(ending: str, tmp_path: Path) -> None:
+    packers = {"": bytes, ".xz": lzma.compress, ".zst": zstd, ".gz": PACKERS["gzip"]}
+    (tmp_path / "drivers").mkdir()
+    (tmp_path / f"drivers/virtio_blk.ko{ending}").write_bytes(packers[ending](b"\x7fELF, a module"))
+    assert unpacking.module(tmp_path, "virtio_blk") == b"\x7fELF, a module"
+    assert unpacking.module(tmp_path, "virtio") is None
 
 
 def test_a_kernel_that_is_not_packed_stays_as_it_is() -> None:
-    assert kernel.unpacked(b"\x7fELF" + bytes(1000)) == b"\x7fELF" + bytes(1000)
+    assert unpacking.unpacked(b"\x7fELF" + bytes(1000)) == b"\x7fELF" + bytes(1000)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +154,12 @@ def test_a_kernel_that_is_not_packed_stays_as_it_is() -> None:
         b"\x02\x21\x4c\x18\x05\0\0\0\xff\xff\xff\xff\xff",
         b"\x1f\x8b and no more of it",
         b"\xfd7zXZ and no more of it",
+        b"\x28\xb5\x2f\xfd and no more of it",
     ],
 )
 def test_a_kernel_packed_in_an_unknown_way_or_damaged_is_refused(payload: bytes) -> None:
     with pytest.raises(BuildFailed):
-        kernel.unpacked(boot_image(payload, 100))
+        unpacking.unpacked(boot_image(payload, 100))
 
 
 def test_a_debian_starts_the_agent_with_bash() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from course import apt, cpio, guest, images, store
 from course.boxes.machine import VirtualMachine
 from course.boxes.plan import Hardware
-from course.kernel import unpacked
+from course.unpacking import module, unpacked
 
 PACKAGE = "linux-image-amd64"
 # In the order in which they are loaded: what a module needs stands before it.
@@ -45,6 +45,6 @@ def _make(folder: Path) -> None:
 
 def _drivers(modules: Path) -> Iterator[cpio.Member]:
     """The old drivers, beside the disk's: init loads what is there for every guest with a disk."""
-    found = {path.stem: path for path in modules.rglob("*.ko")}
     for number, name in enumerate(OLD, start=10):
-        yield cpio.file(f"lib/modules/disk/{number}-{name}.ko", found[name].read_bytes())
+        if (content := module(modules, name)) is not None:  # else it is built into the kernel
+            yield cpio.file(f"lib/modules/disk/{number}-{name}.ko", content)
