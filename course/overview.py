@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import closing
 
 from course import claims, doctor, markup, quiz
 from course.checks import Outcome
@@ -83,12 +84,12 @@ def course_map() -> Page:
     return markup.table("Your way through the course", columns, rows)
 
 
-def course_progress(progress: Progress | None = None) -> list[dict[str, object]]:
+def course_progress() -> list[dict[str, object]]:
     """One row a lesson: slug, title, opened, quiz_right and quiz_total (questions), lab_passed and
     lab_total (tasks), seconds.
     """
-    kept = progress or Progress()
-    return [_lesson_progress(lesson, kept) for lesson in lessons()]
+    with closing(Progress()) as progress:
+        return [_lesson_progress(lesson, progress) for lesson in lessons()]
 
 
 def _lesson_progress(lesson: Lesson, progress: Progress) -> dict[str, object]:

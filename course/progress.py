@@ -11,11 +11,12 @@ import csv
 import json
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import TextIO
 
 from course import paths
 from course.errors import FolderClosed, ProgressError
@@ -109,10 +110,19 @@ class Progress:
         return sum(gap for gap in gaps if 0 <= gap <= PAUSE)
 
     def reset(self, lesson: str = "") -> Path | None:
-        """Forget a lesson, or all of them. Returns the copy that keeps what was forgotten."""
-        copy = self._copy()
-        with self._database:
-            self._database.execute("DELETE FROM event WHERE lesson = ? OR ? = ''", (lesson,) * 2)
+        """Forget a lesson, or all of them. Returns the copy that keeps what was, if anything was.
+
+        Raises ProgressError where the record cannot be written, and then forgets nothing.
+        """
+        if self.path is None:
+            raise ProgressError("a record of progress that can be changed", self.notices[-1])
+        try:
+            copy = self._copy() if self.events() else None
+            with self._database:
+                forget = "DELETE FROM event WHERE lesson = ? OR ? = ''"
+                self._database.execute(forget, (lesson, lesson))
+        except sqlite3.Error as error:
+            raise ProgressError(f"to change {self.path}", str(error), "course doctor") from error
         return copy
 
     def export(self, path: Path) -> Path:
@@ -122,13 +132,11 @@ class Progress:
             raise ProgressError("a file that ends in .csv or .json", str(path))
         # Half a letter (a surrogate) is no UTF-8; as "\\ud83d" it is JSON's own way to write it.
         options = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
-        with path.open("w", **options) as file:
-            if path.suffix == ".json":
-                json.dump(rows, file, indent=1, ensure_ascii=False)
-                return path
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(row | {"detail": json.dumps(row["detail"])} for row in rows)
+        try:
+            with path.open("w", **options) as file:
+                (_write_json if path.suffix == ".json" else _write_csv)(rows, file)
+        except OSError as error:
+            raise ProgressError(f"to write to {path}", str(error)) from error
         return path
 
     def close(self) -> None:
@@ -176,6 +184,7 @@ class Progress:
         # Reading may fail as writing did: then there is nothing to carry over.
         with suppress(sqlite3.Error, AttributeError):
             kept = self.events()
+            self.close()
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         self._database.execute(TABLE)
         for event in kept:
@@ -187,19 +196,30 @@ class Progress:
         )
         self.path = None
 
-    def _copy(self) -> Path | None:
-        if self.path is None or not self.events():
-            return None
+    def _copy(self) -> Path:
         copy = self._beside("before-reset")
-        with sqlite3.connect(copy) as target:
-            self._database.backup(target)
-        target.close()
+        try:
+            with closing(sqlite3.connect(copy)) as target:
+                self._database.backup(target)
+        except BaseException:
+            copy.unlink(missing_ok=True)
+            raise
         return copy
 
     def _beside(self, word: str) -> Path:
         """A name beside the record that nothing has yet."""
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         return self.path.with_name(f"progress.{word}-{now}.sqlite")
+
+
+def _write_json(rows: list[dict], file: TextIO) -> None:
+    json.dump(rows, file, indent=1, ensure_ascii=False)
+
+
+def _write_csv(rows: list[dict], file: TextIO) -> None:
+    writer = csv.DictWriter(file, COLUMNS)
+    writer.writeheader()
+    writer.writerows(row | {"detail": json.dumps(row["detail"])} for row in rows)
 
 
 def _damage() -> sqlite3.DatabaseError:

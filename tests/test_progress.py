@@ -132,8 +132,9 @@ def test_a_home_that_cannot_be_written_keeps_progress_in_memory_and_says_so(
     kept.record("a", "opened")
     assert len(kept.events("a")) == 1
     assert "cannot be written" in kept.notices[0]
-    assert kept.reset("a") is None
-    assert kept.events() == []
+    with pytest.raises(ProgressError, match="cannot be written"):
+        kept.reset("a")
+    assert len(kept.events("a")) == 1
 
 
 @pytest.mark.fault("disk full in the record of progress")
@@ -157,6 +158,17 @@ def test_reset_forgets_one_lesson_and_keeps_a_copy(path: Path) -> None:
     assert kept.events() == []
 
 
+def test_what_cannot_be_copied_is_not_forgotten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Progress(path)
+    kept.record("a", "opened")
+    monkeypatch.setattr(kept, "_beside", lambda word: path.parent / "no folder" / "copy.sqlite")
+    with pytest.raises(ProgressError, match="unable to open"):
+        kept.reset()
+    assert len(Progress(path).events()) == 1
+
+
 def test_two_resets_keep_two_copies(path: Path) -> None:
     kept = Progress(path)
     for _ in range(2):
@@ -176,6 +188,8 @@ def test_the_export_holds_every_event(path: Path, tmp_path: Path) -> None:
     assert json.loads(read[0]["detail"]) == {"answer": 'He said "=1+1", twice'}
     with pytest.raises(ProgressError, match="ends in"):
         kept.export(tmp_path / "out.xlsx")
+    with pytest.raises(ProgressError, match="No such file"):
+        kept.export(tmp_path / "no folder" / "out.csv")
 
 
 @given(text=some.text(some.characters(exclude_categories=())))
