@@ -47,7 +47,7 @@ def race(
     each arm's ratio to it stands at the right.
     """
     table = stats.summary(frame, baseline, column)
-    title, show = title or _winner(table, column), OF_COLUMN.get(column, number)
+    title, show = title or _winner(frame, table, column), OF_COLUMN.get(column, number)
     canvas, axes = paper(len(table), title, results.provenance(frame))
     for place, row in table.iterrows():
         shade = colour(row.arm)
@@ -160,12 +160,13 @@ def ledger(table: pd.DataFrame, title: str = "") -> Figure:
     return Figure(canvas, f"{title}. {_listed(pd.Series(list(table['verdict']), labels))}.")
 
 
-def _winner(table: pd.DataFrame, column: str) -> str:
+def _winner(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> str:
     """What a race shows, in a sentence."""
     first, last = table.iloc[0], table.iloc[-1]
     if len(table) > 1 and first.high >= table["low"][1]:
         return f"{first.arm} and {table['arm'][1]} are too close to call"
-    times = number(last["median"] / first["median"])
+    # As the label says it: not the quotient of the medians.
+    times = number(stats.ratio(frame, last.arm, first.arm, column).value)
     if column != "seconds":
         least = f"{first.arm} needs least {IN_WORDS.get(column, column)}"
         return f"{least}; {last.arm} needs {times} times as much"

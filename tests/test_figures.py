@@ -91,6 +91,19 @@ def test_every_figure_names_machine_and_date_and_speaks(make: Callable[[], Figur
     assert len(figure.alt) > len(title) + 20
 
 
+def test_the_title_and_the_label_of_a_race_say_the_same_number() -> None:
+    # The quotient of the medians is 4.5, that of a typical round 9.
+    seconds = {"fast": [1.0, 2.0, 4.0], "slow": [9.0, 8.0, 60.0]}
+    rows = [
+        {"arm": arm, "round": number, "order": 0, "seconds": one}
+        for arm, all_of_it in seconds.items()
+        for number, one in enumerate(all_of_it, 1)
+    ]
+    figure = figures.race(results.table(rows), baseline="fast")
+    assert figure.alt.startswith("fast is first; slow takes 9.0 times as long")
+    assert any(text.get_text().startswith("9.0 ×") for text in figure.canvas.axes[0].texts)
+
+
 def test_the_notebook_gets_alt_text_and_a_picture() -> None:
     shown, notes = race()._repr_mimebundle_()
     assert 'alt="process is first' in shown["text/html"]
