@@ -38,8 +38,6 @@ FILES = {
     "etc/hostname": "tiny\n",
     "etc/os-release": 'ID=tiny\nNAME="Two Boxes tiny"\nPRETTY_NAME="Two Boxes tiny"\n',
 }
-
-
 # mmdebstrap would leave those of the machine it runs on.
 DEBIAN_FILES = {"etc/hostname": "debian\n", "etc/resolv.conf": ""}
 # The smallest kernel package that each distribution makes for virtual machines.
@@ -126,13 +124,9 @@ def make_debian(archive: Path, files: dict[str, str], progress: Progress) -> Non
 def _run(command: list[str], work: Path, progress: Progress) -> None:
     said: deque[str] = deque(maxlen=20)
     done = 0.0
-    with subprocess.Popen(
-        command,
-        env=os.environ | _environment(work),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    listened = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    environment = os.environ | _environment(work)
+    with subprocess.Popen(command, env=environment, **listened) as process:
         for line in process.stderr:
             said.append(line.strip())
             reached = [part for words, part in MILESTONES.items() if line.startswith(words)]
@@ -172,17 +166,28 @@ def _distribution() -> tuple[str, ...]:
     Asked before every start of a box, and apt takes its time to answer.
     """
     programs.require("mmdebstrap")
-    asked = "$(ORIGIN)|$(CODENAME)|$(COMPONENT)|deb $(REPO_URI) $(RELEASE) main"
-    command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rows = [line.split("|") for line in answer.splitlines()]
+    rows, processor = _sources(), platform.machine()
     for origin in ("Debian", "Ubuntu"):
         found = [row for row in rows if row[0] == origin and row[2] == "main"]
-        if found:
+        if found and (origin, processor) in KERNELS:
             suite = min((row[1] for row in found), key=len)  # "bookworm", not "bookworm-updates"
-            packages = ",".join((*PACKAGES, KERNELS[origin, platform.machine()]))
+            packages = ",".join((*PACKAGES, KERNELS[origin, processor]))
             return f"--include={packages}", suite, *sorted({row[3] for row in found})
-    raise BuildFailed("the package lists of Debian or Ubuntu", "none", "sudo apt-get update")
+    wanted = f"the package lists of Debian or Ubuntu, for a processor {processor}"
+    raise BuildFailed(wanted, "none that the course knows", "sudo apt-get update")
+
+
+def _sources() -> list[list[str]]:
+    """Origin, suite, component and line of each list of packages that apt knows."""
+    asked = "$(ORIGIN)|$(CODENAME)|$(COMPONENT)|deb $(REPO_URI) $(RELEASE) main"
+    command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except FileNotFoundError:
+        return []  # mmdebstrap is packaged for systems without apt, too
+    except subprocess.CalledProcessError as error:
+        raise BuildFailed("apt to name its package lists", error.stderr.strip()) from error
+    return [line.split("|") for line in answer.splitlines()]
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -222,9 +227,8 @@ def pack(folders: tuple[str, ...], links: dict[str, str], files: dict[str, bytes
         link.linkname = target
         members.append((link, b""))
     for name, content in files.items():
-        file = _member(
-            name, tarfile.REGTYPE, 0o755 if Path(name).parent.name in COMMANDS else 0o644
-        )
+        mode = 0o755 if Path(name).parent.name in COMMANDS else 0o644
+        file = _member(name, tarfile.REGTYPE, mode)
         file.size = len(content)
         members.append((file, content))
     archive = io.BytesIO()

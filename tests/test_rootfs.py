@@ -151,3 +151,25 @@ def test_without_package_lists_the_mend_fetches_them(bin_first: Path) -> None:
     with pytest.raises(BuildFailed) as caught:
         rootfs.debian_inputs({})
     assert caught.value.mend == "sudo apt-get update"
+
+
+def test_an_apt_that_fails_is_quoted(bin_first: Path) -> None:
+    program(bin_first, "mmdebstrap", "")
+    program(bin_first, "apt-get", "echo E: a line of sources.list >&2; exit 100")
+    with pytest.raises(BuildFailed, match=r"sources\.list"):
+        rootfs.debian_inputs({})
+
+
+def test_a_system_without_apt_and_a_processor_without_a_kernel_are_refused(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(sources, "mmdebstrap", "")
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(sources))
+        (sources / "apt-get").rename(sources / "apt")
+        with pytest.raises(BuildFailed, match="Debian or Ubuntu"):
+            rootfs.debian_inputs({})
+    (sources / "apt").rename(sources / "apt-get")
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with pytest.raises(BuildFailed, match="riscv64"):
+        rootfs.debian_inputs({})
