@@ -99,7 +99,8 @@ def scale() -> pd.DataFrame:
 def marking() -> pd.DataFrame:
     """From a click on "Check my answer" to its feedback, in a real JupyterLab"""
     if not CLICKS.exists():
-        raise ResultsError("the course's repository", "a course without its tests", "git clone")
+        mend = "run `course bench` in a clone of the repository"
+        raise ResultsError(f"the clicks in {CLICKS}", "a course without its tests", mend)
     return results.table(json.loads(commands.output([sys.executable, str(CLICKS)])))
 
 

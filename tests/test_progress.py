@@ -64,7 +64,7 @@ def test_a_clock_set_back_changes_neither_order_nor_time_spent(
 
 
 @pytest.mark.fault("three notebooks write progress at once")
-def test_two_kernels_write_at_once_and_nothing_is_lost(path: Path) -> None:
+def test_three_kernels_write_at_once_and_nothing_is_lost(path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from course.progress import Progress\n"
         "kept = Progress(Path(sys.argv[1]))\n"
