@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from tqdm.auto import tqdm
 
 from course import goals, pace, results, stats
+from course.bars import Bar
 from course.errors import CourseError, ResultsError
 from course.stats import Estimate
 from course.units import OF_COLUMN, number
@@ -58,7 +58,7 @@ def measure() -> Measured:
     Where a measurement needs what this machine has not got, the error says so in its place.
     """
     found: dict[str, pd.DataFrame | CourseError] = {}
-    for name in tqdm(aims(), desc="goals", leave=False):
+    for name in Bar(aims(), desc="goals"):
         try:
             found[name] = measurement(name)()
             results.write(found[name], pace.noted(name))

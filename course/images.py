@@ -11,9 +11,8 @@ from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from course import disks, guest, imports, programs, rootfs, store
+from course.bars import Bar
 from course.engine import engine, engine_errors
 from course.errors import EngineError, ImageMissing
 from course.kernel import RECIPE, kernel
@@ -181,7 +180,7 @@ def container_image(name: str) -> str:
 
 
 def _make_debian(archive: Path) -> None:
-    with tqdm(total=100, desc="making debian", unit="%", leave=False) as bar:
+    with Bar(total=100, desc="making debian", unit="%") as bar:
 
         def show(part: float, doing: str) -> None:
             bar.set_postfix_str(doing, refresh=False)

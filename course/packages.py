@@ -15,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from tqdm.auto import tqdm
-
 from course import host, imports, programs, rootfs, store
+from course.bars import Bar
 from course.engine import engine_errors
 from course.errors import BuildFailed, ImageMissing, ToolMissing
 
@@ -77,7 +76,7 @@ def package_image(name: str) -> str:
 
 def _make(packages: Sequence[str], folder: Path) -> None:
     """Fill the folder with the archive ``root.tar`` and the list ``packages``."""
-    bar = tqdm(total=100, desc=f"packages for {packages[0]}", unit="%", leave=False)
+    bar = Bar(total=100, desc=f"packages for {packages[0]}", unit="%")
     with bar, tempfile.TemporaryDirectory(dir=folder) as downloads:
         for percent in _download(packages, Path(downloads)):
             bar.update(round(percent) - bar.n)

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from course import daemon, images, packages, programs
+from course.bars import Bar
 from course.engine import engine
 from course.errors import CourseError, EngineError, ImageDamaged, ToolMissing
 
@@ -134,7 +133,7 @@ def _apt(arguments: list[str]) -> None:
     """Run apt with a bar. Raises ToolMissing with what apt said last."""
     said: deque[str] = deque(maxlen=10)
     command = [*_root(), *APT, "-o", "APT::Status-Fd=1", *arguments]
-    bar = tqdm(total=200, desc=f"apt-get {arguments[0]}", leave=False, bar_format=BAR, disable=None)
+    bar = Bar(total=200, desc=f"apt-get {arguments[0]}", bar_format=BAR, disable=None)
     with bar, _started(command) as apt:
         for line in apt.stdout:
             kind, _, rest = line.partition(":")

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import GeneratorType
 
-from tqdm.auto import tqdm
+from course.bars import Bar
 
 FEWEST_ROUNDS = 3  # a budget of time never leaves fewer
 HASTE = "COURSE_HASTE"  # divides every budget, and lets nothing warm up: tests run all, less often
@@ -69,7 +69,7 @@ def run(
     shuffler, began = random.Random(seed), time.perf_counter()
     steps = (warmup + rounds) * len(arms)
     # smoothing=0: arms differ a thousandfold, only the average over all foretells the end.
-    with tqdm(total=steps, desc="measuring", unit="trial", smoothing=0, leave=False) as bar:
+    with Bar(total=steps, desc="measuring", unit="trial", smoothing=0) as bar:
         for number in range(1 - warmup, rounds + 1):
             spent = time.perf_counter() - began
             if budget is not None and spent > budget and number > FEWEST_ROUNDS:

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from tqdm.auto import tqdm
-
 from course import results
+from course.bars import Bar
 from course.boxes.machine import VirtualMachine
 from course.drawing import GREY, INK, PAPER, Figure, beside, colour, paper, styled
 
@@ -28,7 +27,7 @@ def booted(name: str) -> VirtualMachine:
 def passing(expected: float) -> Iterator[None]:
     """Show how much of so many seconds has passed, until the ``with`` ends."""
     ended, form = threading.Event(), "{desc}: {bar} {elapsed} of about {total:.0f} s"
-    with tqdm(total=expected, desc="booting", bar_format=form, leave=False) as bar:
+    with Bar(total=expected, desc="booting", bar_format=form) as bar:
 
         def fill() -> None:
             while not ended.wait(TICK):
@@ -41,7 +40,6 @@ def passing(expected: float) -> Iterator[None]:
         finally:
             ended.set()
             watcher.join()
-        bar.n = bar.total  # a bar that is closed short of its end stays, and is red
 
 
 def memory_now(box: VirtualMachine) -> dict[str, float]:
