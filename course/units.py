@@ -23,7 +23,7 @@ def size(value: float) -> str:
     for unit, length in {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}.items():
         if abs(value) >= length:
             return f"{number(value / length)} {unit}"
-    return f"{number(value)} B"
+    return f"{value:.0f} B"
 
 
 OF_COLUMN = {"seconds": seconds, "cpu": seconds, "memory": size, "disk": size}

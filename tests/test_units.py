@@ -25,7 +25,7 @@ def test_a_time_has_the_unit_that_suits_it(value, said) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(12, "12 B"), (5.1 * 2**20, "5.1 MiB"), (24 * 2**30, "24 GiB")]
+    ("value", "said"), [(0, "0 B"), (12, "12 B"), (5.1 * 2**20, "5.1 MiB"), (24 * 2**30, "24 GiB")]
 )
 def test_a_size_has_the_unit_that_suits_it(value, said) -> None:
     assert units.size(value) == said

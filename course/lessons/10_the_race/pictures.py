@@ -26,7 +26,7 @@ BASELINE = "process"
 def ratios(frame: pd.DataFrame) -> Figure:
     """How many times ``process`` each kind of work takes: columns work, arm, round, seconds.
 
-    Dot: the median of the rounds' ratios; bar: its 95 % interval.
+    Dot: the median of the rounds' ratios; bar: its interval.
     """
     works = {work: _against(rows) for work, rows in frame.groupby("work", sort=True)}
     title = _furthest(works)
@@ -38,7 +38,8 @@ def ratios(frame: pd.DataFrame) -> Figure:
             _dot(axes, place + 0.6 * (step + 0.5) / len(table) - 0.3, row)
         words.append(f"{work}: " + ", ".join(map(_said, table.itertuples())))
     axes.set_yticks(range(len(works)), list(works))
-    axes.set_xlabel(f"times {BASELINE}, logarithmic scale; dot: median, bar: 95% interval")
+    called = stats.called(n for table in works.values() for n in table["n"])
+    axes.set_xlabel(f"times {BASELINE}, logarithmic scale; dot: median, bar: {called}")
     logarithmic(axes, lambda value: f"{number(value)} ×")
     marks, names = axes.get_legend_handles_labels()
     known = dict(zip(names, marks, strict=True))
@@ -65,7 +66,7 @@ def gaps(table: pd.DataFrame) -> Figure:
         beside(axes, place, row.said)
         words.append(f"{row.what}: {row.said}")
     axes.set_yticks(range(len(table)), [f"{row.what}\n{row.source}" for row in table.itertuples()])
-    axes.set_xlabel("measured here ÷ published, logarithmic scale; bar: 95% interval")
+    axes.set_xlabel("measured here ÷ published, logarithmic scale; bar: interval")
     logarithmic(axes, lambda value: f"{number(value)} ×")
     return Figure(canvas, f"{title}. {'; '.join(words)}.")
 
