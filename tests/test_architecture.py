@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -89,6 +92,17 @@ def test_one_library_one_home(library: str) -> None:
     assert users, f"nothing uses {library}: take it out of pyproject.toml"
 
 
+def test_every_library_that_is_imported_is_declared() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    declared = {re.match(r"[\w.-]+", one)[0] for one in declared}
+    used = {name.split(".")[0] for path in PACKAGE.rglob("*.py") for name in imports(path)}
+    installed = {name: {one.lower() for one in by} for name, by in packages_distributions().items()}
+    undeclared = [
+        name for name in (used - {"course"}) & installed.keys() if not declared & installed[name]
+    ]
+    assert undeclared == []
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_files_and_functions_keep_their_budgets(path: Path) -> None:
     source = path.read_text()
@@ -104,7 +118,6 @@ def test_files_and_functions_keep_their_budgets(path: Path) -> None:
 
 def test_importing_the_course_loads_none_of_its_libraries() -> None:
     import subprocess
-    import sys
 
     heavy = [
         "pandas",
