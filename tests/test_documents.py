@@ -41,6 +41,12 @@ def test_the_readme_names_the_lesson_and_its_minutes(lesson: Lesson) -> None:
     assert (title, int(minutes)) == (lesson.title, stated)
 
 
+def test_the_readme_says_how_long_the_labs_take() -> None:
+    stored = [nbformat.read(one.solution, as_version=4) for one in lessons() if one.lab.exists()]
+    minutes = sorted(map(notebooks.stated_minutes, stored))
+    assert f"A lab takes\n{minutes[0]} to {minutes[-1]}, and says so." in README
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_links_to_is_there(page: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", PAGES[page])
