@@ -68,8 +68,11 @@ def test_an_untouched_lab_is_not_attempted(task: str) -> None:
 
 @pytest.fixture(scope="module")
 def unmounted() -> Iterator[Container]:
-    """A container of the site without a volume."""
-    with Container(site.build(1), network=True, ports={"80/tcp": None}) as found:
+    """A container of the site without a volume; its image not the one that the lab's run uses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "NAME", f"{site.NAME}-tested")
+        tag = site.build(1)
+    with Container(tag, network=True, ports={"80/tcp": None}) as found:
         yield found
     remove_all()
 
