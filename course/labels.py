@@ -8,17 +8,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
 from requests.exceptions import HTTPError
 
-from course import reaper
+from course import processes, reaper
 from course.engine import engine, engine_errors
 from course.errors import EngineError
 
 NAME = "two-boxes"
+LATE = 2.0  # seconds in which an engine still makes what somebody who is gone had asked for
 GONE, CONFLICT = 404, 409  # somebody else removed it before us, or is about to
 
 
@@ -79,5 +81,13 @@ def _have_removed(session: str) -> None:
     reaper.on_death(reaper.state("labels"), command)
 
 
+def _end(session: str) -> None:
+    """Remove all of a session; of one that was killed, what the engine made after that as well."""
+    remove_all(session)
+    if not processes.is_alive(*map(int, session.split("-"))):
+        time.sleep(LATE)
+        remove_all(session)
+
+
 if __name__ == "__main__":
-    remove_all(sys.argv[1])
+    _end(sys.argv[1])

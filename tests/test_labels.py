@@ -72,6 +72,16 @@ def test_a_killed_session_leaves_nothing_in_the_engine(worker: subprocess.Popen[
 
 
 @pytest.mark.docker
+@pytest.mark.fault("session killed (-9) while the engine makes a container")
+def test_what_the_engine_makes_a_moment_later_goes_too(worker: subprocess.Popen[str]) -> None:
+    session = worker.stdout.readline().strip()
+    worker.send_signal(signal.SIGKILL)
+    assert gone(session, deadline=30)
+    engine().containers.create("course/tiny", labels={labels.NAME: session})
+    assert gone(session, deadline=30)
+
+
+@pytest.mark.docker
 def test_what_belongs_to_others_stays(worker: subprocess.Popen[str]) -> None:
     session = worker.stdout.readline().strip()
     labels.remove_all()
