@@ -79,7 +79,7 @@ def test_a_stop_watch_that_is_a_program_times_a_command(stop_watch) -> None:
 def test_a_command_is_timed() -> None:
     row = commands.measure(["sleep", "0.05"], rounds=6)
     assert row["command"] == "sleep 0.05"
-    assert 0.05 <= row["low"] <= row["median"] <= row["high"] < 0.2
+    assert 0.05 <= row["low"] <= row["median"] <= row["high"] < 5
     assert row["n"] == 6
 
 
