@@ -83,9 +83,7 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) 
     """A table whose first column names each row; numbers stand to the right."""
     rows = [list(row) for row in rows]
     head = "".join(tag("th", inline(column), scope="col", style=LEFT) for column in columns)
-    body = "".join(
-        tag("tr", _data(row[0], "th", scope="row") + "".join(map(_data, row[1:]))) for row in rows
-    )
+    body = "".join(tag("tr", _name(row[0]) + "".join(map(_data, row[1:]))) for row in rows)
     parts = (
         tag("caption", inline(caption), style=LEFT),
         tag("thead", tag("tr", head)),
@@ -147,6 +145,11 @@ def _cell(value: Cell) -> str:
         bar = tag("span", "", style=f"width: {value.share:.0%}")
         return word + tag("span", bar, _class=f"bar {value.tone}", aria_hidden="true")
     return inline(_plain(value))
+
+
+def _name(value: Cell) -> str:
+    """A row's name; one that has none goes on with the row above."""
+    return _data(value, "th", scope="row") if value != "" else _data(value)
 
 
 def _data(value: Cell, name: str = "td", **attributes: str) -> str:

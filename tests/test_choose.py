@@ -160,8 +160,9 @@ def test_a_must_decides_before_any_weight(ledger) -> None:
 
 
 def test_a_weight_is_shown_once_however_many_claims_speak(ledger) -> None:
-    said = decision.choose("mine", {"a strong wall": 2}).page.text
-    assert (said.count("a strong wall"), said.count("depends")) == (1, 3)
+    page = decision.choose("mine", {"a strong wall": 2}).page
+    assert (page.text.count("a strong wall"), page.text.count("depends")) == (1, 3)
+    assert page.html.count('scope="row"') == 1
 
 
 def test_what_would_change_the_choice_does_change_it(ledger) -> None:
