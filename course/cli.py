@@ -178,8 +178,8 @@ def clean() -> None:
 
     reaper.sweep()
     try:
-        for label in (labels.NAME, imports.LABEL):
-            labels.remove(label)
+        labels.remove(labels.NAME)
+        imports.forget()
     except EngineError as error:
         click.echo(f"Containers and images of the course are left in the engine.\n{error}")
     cache = paths.cache_dir()  # perhaps a folder of the learner's, with more in it than ours

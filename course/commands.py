@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from threading import Timer
 from typing import Any
 
-from course import programs, reaper, results, stats
+from course import interrupts, programs, reaper, results, stats
 from course.errors import CourseError, ToolMissing
 from course.trials import Arm
 from course.units import seconds
@@ -47,7 +47,17 @@ def program(command: Sequence[str]) -> Arm:
 
     def arm() -> None:
         before = said.tell()  # what the runs before this one said
-        if code := subprocess.call(command, stdin=DEVNULL, stdout=DEVNULL, stderr=said):
+        running = None
+        try:
+            with interrupts.held_back():  # one that comes now would leave a program nobody knows
+                running = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=said)
+            code = running.wait()
+        except KeyboardInterrupt:
+            if running:
+                running.kill()
+                running.wait()
+            raise
+        if code:
             said.seek(before)
             words = said.read().decode(errors="replace").strip()
             raise CourseError(f"{shlex.join(command)} to end well", f"exit code {code}: {words}")

@@ -48,6 +48,7 @@ def test_cleaning_leaves_what_is_not_the_course_s(
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
     removed: list[str] = []
     monkeypatch.setattr(labels, "remove", removed.append)
+    monkeypatch.setattr(imports, "forget", lambda: removed.append("images"))
     stranger = tmp_path / "cache" / "photographs" / "one"
     stranger.parent.mkdir(parents=True)
     stranger.touch()
@@ -56,7 +57,7 @@ def test_cleaning_leaves_what_is_not_the_course_s(
     assert typed("clean").exit_code == 0
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["photographs"]
     assert stranger.exists()
-    assert removed == [labels.NAME, imports.LABEL]
+    assert removed == [labels.NAME, "images"]
 
 
 def test_cleaning_without_an_engine_says_what_stays(

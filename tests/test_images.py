@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -167,6 +168,21 @@ def test_the_engine_gets_it_again_when_the_digest_changed(
 
 
 @pytest.mark.docker
+def test_what_others_built_on_an_image_or_named_stays(probe: Image) -> None:
+    client, parent = engine(), container_image("probe")
+    recipe = io.BytesIO(f"FROM {parent}\nLABEL whose=theirs\n".encode())
+    theirs, _ = client.images.build(fileobj=recipe, tag="two-boxes-theirs:1", rm=True)
+    try:
+        imports.forget("two-boxes-test/")
+        with pytest.raises(ImageNotFound):
+            client.images.get(parent)
+        assert client.images.get("two-boxes-theirs:1").id == theirs.id
+    finally:
+        client.images.remove(theirs.id)
+        container_image("probe")
+
+
+@pytest.mark.docker
 def test_a_container_runs_the_very_files(probe: Image) -> None:
     said = engine().containers.run(
         container_image("probe"), ["cat", "/etc/os-release"], remove=True, network_mode="none"
@@ -187,6 +203,13 @@ class FullEngine:
     @property
     def api(self) -> FullEngine:
         return self
+
+    @property
+    def images(self) -> FullEngine:
+        return self
+
+    def list(self, tag: str) -> list[object]:
+        return []
 
     def inspect_image(self, tag: str) -> dict:
         return {"Config": {"Labels": None}}

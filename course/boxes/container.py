@@ -12,8 +12,8 @@ from typing import Any
 from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
-from course import images, labels, processes, reaper
-from course.boxes import cgroups, docker_exec, interrupts
+from course import images, interrupts, labels, processes, reaper
+from course.boxes import cgroups, docker_exec
 from course.boxes.box import (
     RESTART,
     Box,

@@ -15,7 +15,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.utils.socket import STDERR, STDOUT, read
 
-from course.boxes import interrupts
+from course import interrupts
 from course.boxes.box import Output, command_timeout
 
 MARK = "TWO_BOXES_COMMAND"  # in the environment of a command, and of all that it starts

@@ -20,8 +20,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from course import images, processes, reaper
-from course.boxes import cgroups, files, interrupts, streams, zygote
+from course import images, interrupts, processes, reaper
+from course.boxes import cgroups, files, streams, zygote
 from course.boxes.box import (
     RESTART,
     Box,
