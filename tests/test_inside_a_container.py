@@ -209,7 +209,7 @@ def test_caps_by_hand_are_written_in_both_versions(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run as an ordinary user already")
 def test_an_ordinary_user_builds_the_same(hand: dict[str, object], steps: list) -> None:
-    asked = "id -u; hostname; ls -d /proc/[0-9]* | wc -l; mount -t tmpfs none /mnt || echo no"
+    asked = "id -u; hostname; set -- /proc/[0-9]*; echo $#; mount -t tmpfs none /mnt || echo no"
     python = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3"]
     with TemporaryDirectory() as folder:
         image = shutil.copytree(images.image("tiny").root, f"{folder}/image", symlinks=True)
@@ -223,7 +223,7 @@ def test_an_ordinary_user_builds_the_same(hand: dict[str, object], steps: list) 
         shutil.chown(f"{folder}/place", 65534, 65534)
         argv = [*python, "-I", str(program), json.dumps(box)]
         run = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert run.stdout.split() == ["0", "by-hand", "3", "no"], run.stderr
+    assert run.stdout.split() == ["0", "by-hand", "1", "no"], run.stderr
 
 
 @as_root
