@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from course import paths, processes
+from course.interrupts import held_back
 
 PATIENCE = 60.0  # seconds for one on_death command, and for a killed process to be gone
 GONE = ".gone"  # ends the name of a folder whose session is over
@@ -127,9 +128,10 @@ def kill(state: Path) -> None:
 
 def remove(state: Path) -> None:
     """Kill what a state folder names and delete the folder; it may be gone already."""
-    gone = _renamed(state)
-    kill(gone)
-    delete(gone)
+    with held_back():  # interrupted in a bad moment, shutil.rmtree raises an OSError in its place
+        gone = _renamed(state)
+        kill(gone)
+        delete(gone)
 
 
 def delete(folder: Path) -> None:

@@ -62,11 +62,18 @@ class Kernel:
         """Run a cell, press ■ after some seconds, and return the name of the error."""
         # An error makes a kernel throw away what waits behind it: not here.
         request = self.client.execute(cell, stop_on_error=False)
+        self._wait_until_it_runs(request)
         time.sleep(seconds)
         self.manager.interrupt_kernel()
         reply = self.client.get_shell_msg(timeout=PATIENCE)
         assert reply["parent_header"]["msg_id"] == request
         return reply["content"].get("ename", "")
+
+    def _wait_until_it_runs(self, request: str) -> None:
+        """Between two cells a kernel ignores an interrupt."""
+        said = {"msg_type": ""}
+        while said["msg_type"] != "execute_input" or said["parent_header"]["msg_id"] != request:
+            said = self.client.get_iopub_msg(timeout=PATIENCE)
 
     def close(self) -> None:
         """Away with it, at once."""
