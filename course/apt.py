@@ -46,10 +46,12 @@ def fetch(package: str, target: Path, work: Path, architecture: str = platform.m
         _run(["dpkg", "-x", str(file), str(target)], work, environment)
 
 
-def kernel_package(architecture: str) -> str:
-    """The smallest kernel package that this distribution makes for virtual machines."""
-    release = platform.freedesktop_os_release()
-    is_ubuntu = "ubuntu" in f"{release.get('ID')} {release.get('ID_LIKE')}"  # or made from it
+def kernel_package(architecture: str, distribution: str = "") -> str:
+    """The smallest kernel package that a distribution, by default this one, makes for VMs."""
+    if not distribution:
+        release = platform.freedesktop_os_release()
+        distribution = f"{release.get('ID')} {release.get('ID_LIKE')}"  # or what it is made from
+    is_ubuntu = "ubuntu" in distribution.lower()
     return "linux-image-virtual" if is_ubuntu else f"linux-image-cloud-{NAMES[architecture]}"
 
 

@@ -12,7 +12,7 @@ import requests
 from docker.errors import DockerException, InvalidVersion
 from docker.utils import version_lt
 
-from course.errors import EngineForbidden, EngineTooOld, EngineUnreachable
+from course.errors import EngineError, EngineForbidden, EngineTooOld, EngineUnreachable
 
 OLDEST_API = "1.41"  # Docker Engine 20.10, the oldest a supported distribution carries
 FIRST_ANSWER = 10  # seconds that an engine has to say hello
@@ -32,6 +32,14 @@ def engine() -> docker.DockerClient:
     if client is None or not _answers(client):
         client = _clients[os.getpid()] = _connect()
     return client
+
+
+def answers() -> bool:
+    """Whether there is an engine that can be used."""
+    try:
+        return bool(engine())
+    except EngineError:
+        return False
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from course import disks, guest, imports, programs, rootfs, store
 from course.bars import Bar
-from course.engine import engine, engine_errors
-from course.errors import EngineError, ImageMissing
+from course.engine import answers, engine_errors
+from course.errors import ImageMissing
 from course.kernel import RECIPE, kernel
 from course.unpacking import unpacked
 
@@ -114,14 +114,14 @@ def is_ready(name: str) -> bool:
     if not store.folder_of(name, _inputs(name)).is_dir():
         return False
     found = image(name)
-    in_engine = not _engine_answers() or imports.digest(found.tag) == found.digest
+    in_engine = not answers() or imports.digest(found.tag) == found.digest
     return in_engine and (found.is_bootable or not _has_qemu())
 
 
 def prepare(name: str) -> None:
     """Make every form of the image that this machine can use. Raises what ``image`` raises."""
     found = image(name)
-    if _engine_answers():
+    if answers():
         container_image(name)
     if _has_qemu():
         _ = found.kernel, found.initrd
@@ -150,13 +150,6 @@ def _shelves(name: str) -> list[str]:
 
 def _has_qemu() -> bool:
     return bool(programs.find("qemu-system-x86_64"))
-
-
-def _engine_answers() -> bool:
-    try:
-        return bool(engine())
-    except EngineError:
-        return False
 
 
 def _inputs(name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from http import HTTPStatus
 from typing import Any
 
 from requests.exceptions import HTTPError
@@ -21,7 +22,7 @@ from course.errors import EngineError
 
 NAME = "two-boxes"
 LATE = 2.0  # seconds in which an engine still makes what somebody who is gone had asked for
-GONE, CONFLICT = 404, 409  # somebody else removed it before us, or is about to
+GONE, BUSY = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT  # another removed it, or is about to
 
 
 def label() -> dict[str, str]:
@@ -61,7 +62,7 @@ def remove(label: str) -> None:
 def _removals(api: Any, chosen: dict[str, str]) -> Iterator[tuple[Callable[[], None], set[int]]]:
     """How each thing is removed, and the answers of the engine that are no fault."""
     for container in api.containers(all=True, quiet=True, filters=chosen):
-        yield partial(api.remove_container, container["Id"], force=True, v=True), {GONE, CONFLICT}
+        yield partial(api.remove_container, container["Id"], force=True, v=True), {GONE, BUSY}
     for network in api.networks(filters=chosen):
         yield partial(api.remove_network, network["Id"]), {GONE}
     for volume in api.volumes(filters=chosen)["Volumes"] or ():
@@ -71,7 +72,7 @@ def _removals(api: Any, chosen: dict[str, str]) -> Iterator[tuple[Callable[[], N
         for name in named or [image["Id"]]:
             # By its name an image goes even while others are built on it. One without a name
             # goes with the last of those, which the engine sees to.
-            yield partial(api.remove_image, name, force=True), {GONE, CONFLICT}
+            yield partial(api.remove_image, name, force=True), {GONE, BUSY}
 
 
 @cache

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from course import daemon, images, packages, programs
 from course.bars import Bar
-from course.engine import engine
+from course.engine import answers, engine
 from course.errors import CourseError, EngineError, ImageDamaged, ToolMissing
 
 Echo = Callable[[str], None]
@@ -105,7 +105,7 @@ def _packages(tests: bool) -> Iterator[Step]:
     missing = [name for name in wanted if not programs.find(name)]
     if "docker" not in missing and _daemon_is_missing():
         missing.append("docker")  # the package that has the command has the daemon as well
-    elif "docker" in missing and _engine_answers():
+    elif "docker" in missing and answers():
         # The package would bring a second engine beside the one that is there.
         missing.remove("docker")
         yield Step("the docker command", "install it as your engine's makers say")
@@ -206,15 +206,7 @@ def _foreign(architecture: str) -> None:
 
 def _daemon_is_missing() -> bool:
     """Whether the docker command is here, and no engine for it; and one would be ours to start."""
-    return not _engine_answers() and daemon.may_be_started() and not programs.find("dockerd")
-
-
-def _engine_answers() -> bool:
-    try:
-        engine()
-    except EngineError:
-        return False
-    return True
+    return not answers() and daemon.may_be_started() and not programs.find("dockerd")
 
 
 def _root() -> list[str]:

@@ -40,13 +40,6 @@ FILES = {
 }
 # mmdebstrap would leave those of the machine it runs on.
 DEBIAN_FILES = {"etc/hostname": "debian\n", "etc/resolv.conf": ""}
-# The smallest kernel package that each distribution makes for virtual machines.
-KERNELS = {
-    ("Debian", "x86_64"): "linux-image-cloud-amd64",
-    ("Debian", "aarch64"): "linux-image-cloud-arm64",
-    ("Ubuntu", "x86_64"): "linux-image-virtual",
-    ("Ubuntu", "aarch64"): "linux-image-virtual",
-}
 PACKAGES = ("systemd-sysv", "udev", "iproute2", "procps")
 OPTIONS = (
     "--verbose",
@@ -169,9 +162,9 @@ def _distribution() -> tuple[str, ...]:
     rows, processor = _sources(), platform.machine()
     for origin in ("Debian", "Ubuntu"):
         found = [row for row in rows if row[0] == origin and row[2] == "main"]
-        if found and (origin, processor) in KERNELS:
+        if found and processor in apt.NAMES:
             suite = min((row[1] for row in found), key=len)  # "bookworm", not "bookworm-updates"
-            packages = ",".join((*PACKAGES, KERNELS[origin, processor]))
+            packages = ",".join((*PACKAGES, apt.kernel_package(processor, origin)))
             return f"--include={packages}", suite, *sorted({row[3] for row in found})
     wanted = f"the package lists of Debian or Ubuntu, for a processor {processor}"
     raise BuildFailed(wanted, "none that the course knows", "sudo apt-get update")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from faults.world import interrupted_after
 
 import course
 from course import Process
@@ -76,9 +75,7 @@ def test_a_timeout_kills_the_command_and_all_that_it_started(box: Box) -> None:
 
 @pytest.mark.fault("interrupt (■) in a command")
 def test_an_interrupt_kills_the_command(box: Box) -> None:
-    main = threading.main_thread().ident
-    threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interrupted_after(0.5):
         box.exec("sleep 654")
     assert "654" not in box.exec("ps -o args | grep '[s]leep 654'").stdout
     assert box.exec("echo next").stdout == "next\n"

@@ -34,6 +34,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     )
     monkeypatch.setattr("shutil.which", lambda name: name if name in machine.managers else None)
     monkeypatch.setattr(provision, "engine", machine.engine_or_error)
+    monkeypatch.setattr(provision, "answers", lambda: machine.engine)
     monkeypatch.setattr(provision, "_may_become_root", lambda: machine.root)
     monkeypatch.setattr(daemon, "may_be_started", lambda: True)
     monkeypatch.setattr(daemon, "start_command", lambda: ("systemctl", "start", "docker"))

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from faults.world import becomes_true
 
 from course import processes, reaper
 from course.errors import FolderClosed
@@ -32,13 +32,6 @@ while not (state / "pid").exists():
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COURSE_RUN_DIR", str(tmp_path / "run"))
     return tmp_path / "run"
-
-
-def becomes_true(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def runs(pid: int) -> bool:

@@ -7,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from faults.world import a_users_python, start_interrupted
+from faults.world import a_users_python, interrupted_after, start_interrupted
 
 from course import Sandbox, images, processes
 from course.boxes import cgroups, namespaces, zygote
@@ -210,9 +209,7 @@ def test_a_second_interrupt_waits_until_the_command_is_killed(
         kill()
 
     monkeypatch.setattr(box, "_kill", interrupted)
-    main = threading.main_thread().ident
-    threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interrupted_after(0.3):
         box.exec("sleep 655")
     assert "sleep 655" not in box.exec("ps -o args").stdout
     assert box.exec("echo next").stdout == "next\n"

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,25 @@ def becomes_true(condition: Callable[[], bool], seconds: float = PATIENCE) -> bo
     return True
 
 
-def start_interrupted(box: Box, seconds: float) -> None:
-    """Start a box and be interrupted (■) after some seconds; then stop it."""
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Press ■ once, after some seconds in the block."""
     previous = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        with suppress(KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            box.start()
-            box.exec("sleep 5")
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+
+
+def start_interrupted(box: Box, seconds: float) -> None:
+    """Start a box and be interrupted (■) after some seconds; then stop it."""
+    try:
+        with suppress(KeyboardInterrupt), interrupted_after(seconds):
+            box.start()
+            box.exec("sleep 5")
+    finally:
         box.stop()
 
 
