@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -88,7 +89,7 @@ def killed_for_memory(box: Container, since: int) -> int:
 
 def last_words(box: VirtualMachine) -> str:
     """The kill for want of memory that a machine's own kernel reports last, on its console."""
-    told = [line for line in box.console.splitlines() if "Out of memory" in line]
+    told = re.findall(r"\[[ \d.]+\] Out of memory.*", box.console)
     return told[-1].split(", UID")[0] if told else "nothing"
 
 
