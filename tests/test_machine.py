@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faults.world import becomes_true
 
 from course import host, store
 from course.boxes import machine as machine_module
@@ -223,6 +224,21 @@ def test_the_command_line_is_the_one_that_runs(box: VirtualMachine) -> None:
     pid = box.monitor("query-cpus-fast")[0]["thread-id"]
     words = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
     assert shlex.split(box.command) == words
+
+
+def test_qemu_connects_to_the_course_and_not_the_other_way_round(box: VirtualMachine) -> None:
+    # A QEMU that is connected to while it starts may wait for a second connection for ever.
+    assert "server=" not in box.command
+    assert box.command.count("-chardev socket") == 4
+
+
+def test_the_command_can_be_pasted_into_a_terminal() -> None:
+    with VirtualMachine(resume=False) as box:
+        console = Path(re.search(r"path=(\S+/console)", box.command)[1])
+        console.write_text("")  # the pasted one writes there, too
+        with subprocess.Popen(shlex.split(box.command)) as pasted:
+            assert becomes_true(lambda: console.read_text() == "ready\n", seconds=60)
+            pasted.kill()
 
 
 def test_a_disk_of_the_learners_is_written_to(tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ EMPTY = ["qemu-system-x86_64", "-machine", "none", "-display", "none", "-nodefau
 
 def started(*more: str) -> Qemu:
     folder = reaper.state("test")
-    socket = f"socket,id=monitor,path={folder}/monitor,server=on,wait=off"
+    socket = f"socket,id=monitor,path={folder}/monitor"
     monitor = ["-chardev", socket, "-mon", "chardev=monitor,mode=control"]
-    return Qemu(folder, [*EMPTY, *monitor, *more])
+    return Qemu(folder, [*EMPTY, *monitor, *more], ["monitor"])
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def qemu(nothing_left: None) -> Iterator[Qemu]:
 
 @pytest.fixture
 def monitor(qemu: Qemu) -> Iterator[Monitor]:
-    monitor = Monitor(qemu.connect("monitor", time.monotonic() + 30))
+    monitor = Monitor(qemu.line("monitor", time.monotonic() + 30))
     yield monitor
     monitor.close()
 
@@ -67,7 +67,7 @@ def test_it_works_where_a_loop_runs_already_as_in_a_notebook(monitor: Monitor) -
 def test_all_monitors_share_one_thread(monitor: Monitor) -> None:
     other = started()
     try:
-        second = Monitor(other.connect("monitor", time.monotonic() + 30))
+        second = Monitor(other.line("monitor", time.monotonic() + 30))
         second.execute("query-status")
         second.close()
     finally:
@@ -113,7 +113,7 @@ def test_a_qemu_that_cannot_start_says_why(nothing_left: None) -> None:
     qemu = started("-device", "nonsense")
     try:
         with pytest.raises((StartFailed, NotRunning)):  # it may hang up before it is connected
-            Monitor(qemu.connect("monitor", time.monotonic() + 30))
+            Monitor(qemu.line("monitor", time.monotonic() + 30))
         assert "'nonsense' is not a valid device" in qemu.failure().found
     finally:
         qemu.end()

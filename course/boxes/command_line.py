@@ -10,6 +10,7 @@ from course.boxes.plan import Plan
 
 NODE = "own-disk"  # what QEMU's block layer calls the disk
 MEMORY = "memory"  # the file with a guest's memory, in the folder of a saved state
+MONITOR = "monitor"
 PORTS = ("commands", "kills", "wakes")  # the lines to the agent, numbered from 1
 
 
@@ -24,8 +25,8 @@ def command_line(plan: Plan, folder: Path, memory: str, boot: bool = True) -> li
     words += ["-bios", plan.firmware] if _has(plan.program, plan.firmware) else []
     words += _boot(plan) if boot else ["-incoming", "defer"]
     words += ["-chardev", option("file", id="console", path=folder / "console")]
-    words += ["-serial", "chardev:console", *_socket("monitor", folder)]
-    words += ["-mon", "chardev=monitor,mode=control"]
+    words += ["-serial", "chardev:console", *_socket(MONITOR, folder)]
+    words += ["-mon", f"chardev={MONITOR},mode=control"]
     return [*words, *_devices(plan, folder)]
 
 
@@ -62,7 +63,7 @@ def _boot(plan: Plan) -> Iterator[str]:
 
 def _socket(name: str, folder: Path) -> list[str]:
     path = folder / name
-    return ["-chardev", option("socket", id=name, path=path, server="on", wait="off")]
+    return ["-chardev", option("socket", id=name, path=path)]
 
 
 def _devices(plan: Plan, folder: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -15,21 +16,27 @@ from pathlib import Path
 from course import host, processes, programs, reaper
 from course.errors import CourseError, FolderClosed, NameTaken, NeverAnswered, StartFailed
 
-POLL = 0.001  # seconds between two looks for a socket that QEMU is about to make
+LOOK = 0.05  # seconds between two looks whether a QEMU that has not called yet still runs
 PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone
 LONGEST = 107  # bytes in the path of a socket
 CONSOLE_LINES = 12  # how many of its last lines an error quotes
 
 
 class Qemu:
-    """A QEMU that runs, or has run; ``folder`` holds its sockets, its console and its words."""
+    """A QEMU that runs, or has run; ``folder`` holds its sockets, its console and its words.
 
-    def __init__(self, folder: Path, argv: list[str]) -> None:
+    ``lines``: the sockets in that folder which the command line has it connect to. It calls us:
+    where we call it, its main thread and its monitor's may both accept, and the one that comes
+    second waits there for good (QEMU 7.2 to 10.1; seen once in 300 starts on a busy machine).
+    """
+
+    def __init__(self, folder: Path, argv: list[str], lines: Sequence[str] = ()) -> None:
         self.folder, self.argv = folder, argv
         _require_short(folder)
         programs.require(argv[0])
         if _emulates(argv):
             host.note_emulation()  # here, where every QEMU begins, so that every result says so
+        self._doors = {name: _door(folder / name) for name in lines}
         with (folder / "stderr").open("wb") as stderr:
             self._process = reaper.spawn(
                 folder, argv, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
@@ -55,27 +62,24 @@ class Qemu:
         """What the guest has printed on its serial port."""
         return _text(self.folder / "console")
 
-    def connect(self, name: str, deadline: float) -> socket.socket:
-        """A connection to one of its sockets, as soon as it is there.
+    def line(self, name: str, deadline: float) -> socket.socket:
+        """The connection that it makes to one of its sockets.
 
         Raises StartFailed, NeverAnswered.
         """
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            while not self._connects(connection, name):
-                if not self.is_running:
-                    raise self.failure()
-                if time.monotonic() > deadline:
-                    raise self.silence("QEMU to open its sockets")
-                time.sleep(POLL)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        while True:
+            with suppress(TimeoutError):
+                return self._doors[name].accept()[0]
+            if not self.is_running:
+                raise self.failure()
+            if time.monotonic() > deadline:
+                raise self.silence("QEMU to connect to its sockets")
 
     def end(self) -> None:
         """Kill it and delete its folder; what is forgotten without this ends as well."""
         reaper.remove(self.folder)
+        for door in self._doors.values():
+            door.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
 
@@ -99,12 +103,14 @@ class Qemu:
         found = "\n".join(["it did not in time; the console's last lines:", *lines])
         return NeverAnswered(expected, found, "deadline=...")
 
-    def _connects(self, connection: socket.socket, name: str) -> bool:
-        try:
-            connection.connect(str(self.folder / name))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        return True
+
+def _door(path: Path) -> socket.socket:
+    """A socket to connect to. It stays open: the command line can be pasted into a terminal."""
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(str(path))
+    door.listen()
+    door.settimeout(LOOK)
+    return door
 
 
 def _end_here(folder: Path, pid: int) -> None:

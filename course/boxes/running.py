@@ -14,7 +14,14 @@ from course import reaper
 from course.boxes import files, overlays, saved, wake
 from course.boxes.agent import Agent
 from course.boxes.box import Phases
-from course.boxes.command_line import NODE, PORTS, command_line, memory_file, own_memory
+from course.boxes.command_line import (
+    MONITOR,
+    NODE,
+    PORTS,
+    command_line,
+    memory_file,
+    own_memory,
+)
 from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
 from course.boxes.qemu import Qemu
@@ -174,11 +181,13 @@ class Running:
             self.qemu.end() if self.qemu else reaper.remove(self.folder)
 
     def _launch(self, memory: str, boot: bool = True) -> None:
-        self.qemu = Qemu(self.folder, command_line(self.plan, self.folder, memory, boot))
-        self.monitor = Monitor(self.qemu.connect("monitor", self._deadline))
+        argv = command_line(self.plan, self.folder, memory, boot)
+        lines = (MONITOR, *PORTS) if self.plan.has_agent else (MONITOR,)
+        self.qemu = Qemu(self.folder, argv, lines)
+        self.monitor = Monitor(self.qemu.line(MONITOR, self._deadline))
         if self.plan.has_agent:
-            lines = (self.qemu.connect(name, self._deadline) for name in PORTS)
-            commands, kills, self._wakes = lines
+            agents = (self.qemu.line(name, self._deadline) for name in PORTS)
+            commands, kills, self._wakes = agents
             self.agent = Agent(commands, kills)
         self.phases.mark("qemu started")
 
