@@ -64,8 +64,8 @@ def run(
     spent no round begins, after the third. An arm's exception ends it, noting arm and round.
     """
     haste = float(os.environ.get(HASTE, "1"))
-    if budget is not None and haste > 1:
-        budget, warmup = budget / haste, 0
+    if haste > 1:
+        budget, warmup = budget and budget / haste, 0
     shuffler, began = random.Random(seed), time.perf_counter()
     steps = (warmup + rounds) * len(arms)
     # smoothing=0: arms differ a thousandfold, only the average over all foretells the end.

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from course import paths, reaper
+from course import paths, reaper, trials
 
 WHOLE = {"tests", "notebooks", "solutions"}  # what `make test` runs
 NOTED = pytest.StashKey[tuple[Path, float]]()  # where the bench reads what that took; its start
@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("busy")
     if "PYTEST_XDIST_WORKER" in os.environ:
         return  # it has the folder of the process that started it
-    os.environ.setdefault("COURSE_HASTE", "3")
+    os.environ.setdefault(trials.HASTE, "6")
     config.stash[NOTED] = paths.data_dir() / "bench" / "suite.csv", time.monotonic()
     folder = TemporaryDirectory(prefix="two-boxes-progress-")
     os.environ["COURSE_DATA_DIR"] = folder.name
@@ -80,6 +80,12 @@ def left_behind() -> list[str]:
     folder = paths.run_dir().absolute() / reaper.session()
     states = [str(state) for state in folder.glob("*") if not state.name.startswith(WITH_SESSION)]
     return states + processes_of(folder) + in_engine(reaper.session())
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements warm up and take their time, as a learner's do."""
+    monkeypatch.delenv(trials.HASTE, raising=False)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from course import host, results
 from course.boxes.qemu import Qemu
 from course.errors import ResultsError
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 
 def told():
     yield {"made": 0.001, "ready": 0.002}
