@@ -62,7 +62,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Give every test and every notebook a progress that is not the learner's, and less time."""
     config.pluginmanager.register(Table(left_behind))
-    config.pluginmanager.register(Watch())
+    if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses"):
+        config.pluginmanager.register(Watch())  # where tests run
     # How long an example takes says how busy the machine is, and nothing about the code.
     settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("busy")

@@ -66,8 +66,8 @@ class Watch:
 
     def _look_at(self, client: docker.DockerClient, event: dict) -> None:
         session = event["Actor"]["Attributes"].get(labels.NAME, "0")
-        is_ours = _is_of_ours(int(session.partition("-")[0]))
-        if not is_ours or event["timeNano"] / 1e9 < self._began:
+        is_older = event["timeNano"] / 1e9 < self._began
+        if is_older or not _is_of_ours(int(session.partition("-")[0])):
             return
         with suppress(docker.errors.NotFound):
             given = client.api.inspect_container(event["id"])["HostConfig"]
@@ -100,5 +100,9 @@ def _owner(inode: int) -> str:
 
 
 def _is_of_ours(pid: int) -> bool:
-    """Whether a process descends from this one, or works for what does."""
-    return pid in processes.family(os.getpid())
+    """Whether a process is this one or descends from it; the way up is shorter than down."""
+    while pid != os.getpid():
+        if pid <= 1 or not (found := processes.stat(pid)):
+            return False
+        pid = found.parent
+    return True
