@@ -21,8 +21,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-lab: setup  ## set everything up and open JupyterLab on lesson 0
-	@$(BIN)/course lab
+lab: $(PACKAGES)  ## set everything up and open JupyterLab on lesson 0
+	@$(BIN)/course lab --setup
 
 setup: $(PACKAGES)  ## install what is missing, start the engine, build the first image
 	@$(BIN)/course setup
@@ -69,7 +69,7 @@ define install
 @echo "Installing Python packages into .venv ..."
 @rm -f .venv/.packages-* .venv/.tests-*
 @began=$$(date +%s) && \
-	$(BIN)/python -m pip install --require-hashes --requirement $(1) && \
+	$(BIN)/python -m pip install --no-deps --require-hashes --requirement $(1) && \
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
 	echo "$$(($$(date +%s) - began)) pip" >> .venv/.took
 endef

@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from course import authors
 from course.errors import CourseError
@@ -68,10 +65,15 @@ def setup(tests: bool, ahead: bool) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("workspace"))
-def lab(folder: Path) -> None:
+@click.option("--setup", is_flag=True, help="Set up first what is missing, as course setup does.")
+def lab(folder: Path, setup: bool) -> None:
     """Open JupyterLab on lesson 0, in a FOLDER of your own."""
     from course import lab
 
+    if setup:
+        from course import provision
+
+        provision.apply(provision.plan(), click.echo)
     lab.open_lab(folder, click.echo)
 
 
@@ -214,6 +216,10 @@ def show(data: object, rows: Sequence[Mapping[str, object]], as_json: bool) -> N
     if as_json:
         click.echo(json_module.dumps(data, indent=2))
         return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for column in rows[0] if rows else ():
         table.add_column(str(column))

@@ -51,30 +51,34 @@ def prepare(folder: Path) -> Copied:
 
 
 def open_lab(folder: Path, echo: Callable[[str], None]) -> None:
-    """Become JupyterLab, open on the first lesson; what ``prepare`` did is said before.
+    """Be JupyterLab, open on the first lesson, until it ends; what ``prepare`` did is said before.
 
     It listens on this machine alone and keeps its token; a port that is taken is passed over.
     Raises what ``prepare`` raises.
     """
     for sentence in prepare(folder).sentences(folder):
         echo(sentence)
-    os.execve(sys.executable, command(folder), environment())
+    os.environ.update(environment())
+    sys.argv[1:] = options(folder)
+    # Not a program of its own: much of what it imports is here already.
+    from jupyterlab.labapp import main
+
+    sys.exit(main())
 
 
 def environment() -> dict[str, str]:
     """What JupyterLab and its kernels see: our settings, and ``course`` on the PATH."""
     first = {"JUPYTER_CONFIG_PATH": SETTINGS, "PATH": Path(sys.executable).parent}
-    return os.environ | {name: _before(path, name) for name, path in first.items()}
+    return {name: _before(path, name) for name, path in first.items()}
 
 
 def _before(path: Path, name: str) -> str:
     return os.pathsep.join(filter(None, (str(path), os.environ.get(name))))
 
 
-def command(folder: Path) -> list[str]:
-    """The command line of JupyterLab for this workspace."""
+def options(folder: Path) -> list[str]:
+    """The options of JupyterLab for this workspace."""
     words = [
-        *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={folder.resolve()}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         "--ServerApp.ip=127.0.0.1",

@@ -56,7 +56,7 @@ def laps() -> pd.DataFrame:
     with reaper.scratch() as folder:
         ours, target = str(Path(sys.executable).with_name("course")), f"{folder}/workspace"
         servers = {
-            "course lab": ["sh", "-c", '"$0" setup && exec "$0" lab "$1"', ours, target],
+            "course lab": [ours, "lab", "--setup", target],
             "jupyter lab": [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"],
         }
         own = os.environ | {"JUPYTER_RUNTIME_DIR": str(folder), "DISPLAY": ""}

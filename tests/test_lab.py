@@ -107,10 +107,10 @@ def test_a_course_without_lessons_says_so(
 
 
 def test_jupyterlab_listens_here_only_and_opens_the_first_lesson(workspace: Path) -> None:
-    command = lab.command(workspace)
-    assert "--ServerApp.ip=127.0.0.1" in command
-    assert f"--LabApp.default_url=/lab/tree/{lab.FIRST}" in command
-    assert not any("token" in word or "password" in word for word in command)
+    options = lab.options(workspace)
+    assert "--ServerApp.ip=127.0.0.1" in options
+    assert f"--LabApp.default_url=/lab/tree/{lab.FIRST}" in options
+    assert not any("token" in word or "password" in word for word in options)
 
 
 def test_without_a_screen_no_browser_is_opened(
@@ -118,9 +118,9 @@ def test_without_a_screen_no_browser_is_opened(
 ) -> None:
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":0")
-    assert "--no-browser" not in lab.command(workspace)
+    assert "--no-browser" not in lab.options(workspace)
     monkeypatch.delenv("DISPLAY")
-    assert "--no-browser" in lab.command(workspace)
+    assert "--no-browser" in lab.options(workspace)
 
 
 def test_a_notebook_can_call_the_course(monkeypatch: pytest.MonkeyPatch) -> None:
