@@ -20,6 +20,7 @@ from xdist.scheduler import LoadFileScheduling
 from course import paths, reaper, trials
 
 WHOLE = {"tests", "notebooks", "solutions"}  # what `make test` runs
+SLOW = ("docker", "vm", "browser", "notebook")  # markers
 NOTED = pytest.StashKey[tuple[Path, float]]()  # where the bench reads what that took; its start
 
 # What gives containers and images the names that labs ask for: one worker takes all of it.
@@ -50,6 +51,16 @@ class Scheduling(LoadFileScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files without a slow test come last: then no worker waits for another's long file."""
+
+    def is_slow(item: pytest.Item) -> bool:
+        return item.path.suffix == ".ipynb" or any(map(item.get_closest_marker, SLOW))
+
+    slow = {item.path for item in items if is_slow(item)}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
