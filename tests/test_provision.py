@@ -26,6 +26,11 @@ class Machine:
             raise EngineUnreachable("a container engine that answers", "none", "start it")
 
 
+@pytest.fixture(autouse=True)
+def _notes_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provision, "TOOK", tmp_path / "took")  # what is set up here never was
+
+
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
