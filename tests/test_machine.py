@@ -237,8 +237,10 @@ def test_the_command_can_be_pasted_into_a_terminal() -> None:
         console = Path(re.search(r"path=(\S+/console)", box.command)[1])
         console.write_text("")  # the pasted one writes there, too
         with subprocess.Popen(shlex.split(box.command)) as pasted:
-            assert becomes_true(lambda: console.read_text() == "ready\n", seconds=60)
-            pasted.kill()
+            try:
+                assert becomes_true(lambda: console.read_text() == "ready\n", seconds=60)
+            finally:
+                pasted.kill()
 
 
 def test_a_disk_of_the_learners_is_written_to(tmp_path: Path) -> None:

@@ -14,14 +14,7 @@ from course import reaper
 from course.boxes import files, overlays, saved, wake
 from course.boxes.agent import Agent
 from course.boxes.box import Phases
-from course.boxes.command_line import (
-    MONITOR,
-    NODE,
-    PORTS,
-    command_line,
-    memory_file,
-    own_memory,
-)
+from course.boxes.command_line import MONITOR, NODE, PORTS, command_line, memory_file, own_memory
 from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
 from course.boxes.qemu import Qemu
@@ -186,8 +179,7 @@ class Running:
         self.qemu = Qemu(self.folder, argv, lines)
         self.monitor = Monitor(self.qemu.line(MONITOR, self._deadline))
         if self.plan.has_agent:
-            agents = (self.qemu.line(name, self._deadline) for name in PORTS)
-            commands, kills, self._wakes = agents
+            commands, kills, self._wakes = (self.qemu.line(name, self._deadline) for name in PORTS)
             self.agent = Agent(commands, kills)
         self.phases.mark("qemu started")
 
