@@ -137,6 +137,12 @@ def test_a_user_who_is_not_in_the_group_is_told_which_one() -> None:
     assert "usermod -aG docker" in mend
 
 
+def listens(path: Path) -> bool:
+    """Whether a connection is taken there: a socket's file is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 @pytest.fixture
 def podman() -> Iterator[str]:
     """The address of a Podman that serves Docker's API, with storage and network of its own."""
@@ -151,7 +157,7 @@ def podman() -> Iterator[str]:
         with (here / "log").open("w") as log:
             running = subprocess.Popen([*service, f"unix://{here}/socket"], stdout=log, stderr=log)
         try:
-            assert becomes_true((here / "socket").exists), (here / "log").read_text()
+            assert becomes_true(lambda: listens(here / "socket")), (here / "log").read_text()
             yield f"unix://{here}/socket"
         finally:
             running.kill()
