@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
@@ -107,6 +108,15 @@ def test_a_qemu_that_is_killed_is_noticed_at_once(qemu: Qemu, monitor: Monitor) 
     with pytest.raises(NotRunning):
         monitor.execute("query-status")
     assert time.monotonic() - began < 10
+
+
+def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\n{"return": {}}\n')
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(NotRunning, match="it ended"):
+            Monitor(ours)
 
 
 def test_a_qemu_that_cannot_start_says_why(nothing_left: None) -> None:

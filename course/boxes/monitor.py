@@ -40,7 +40,10 @@ class Monitor:
         logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
         self._client = QMPClient()
         self._numbers = count()  # a job that nobody waits for any more keeps its name
-        self._wait(self._client.connect(connection))
+        try:
+            self._wait(self._client.connect(connection))
+        except AssertionError:  # qemu.qmp's own, where QEMU has ended as soon as it had greeted
+            raise _gone() from None
         OPEN.add(self._client)
 
     def execute(self, command: str, /, **arguments: Any) -> Any:
@@ -112,10 +115,14 @@ class Monitor:
         except TimeoutError:
             raise NeverAnswered("QEMU to answer its monitor", f"not in {PATIENCE:g} s") from None
         except (QMPError, EOFError, OSError):
-            raise NotRunning("QEMU to run", "it ended", RESTART) from None
+            raise _gone() from None
         except BaseException:
             call.cancel()
             raise
+
+
+def _gone() -> NotRunning:
+    return NotRunning("QEMU to run", "it ended", RESTART)
 
 
 def _failure(expected: str, words: str) -> CourseError:

@@ -19,6 +19,7 @@ from course.errors import CourseError, FolderClosed, NameTaken, NeverAnswered, S
 LOOK = 0.05  # seconds between two looks whether a QEMU that has not called yet still runs
 PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone
 LONGEST = 107  # bytes in the path of a socket
+WORDLESS = "not a word, as from a guest with too little memory"
 CONSOLE_LINES = 12  # how many of its last lines an error quotes
 
 
@@ -91,11 +92,12 @@ class Qemu:
         panics = [line.strip() for line in lines if "Kernel panic" in line]
         if panics:
             return StartFailed("the guest to boot", panics[0], "memory=..., kernel=... or disk=...")
-        words = _text(self.folder / "stderr").strip() or "\n".join(lines[-CONSOLE_LINES:])
+        said = (_text(self.folder / "stderr").strip(), "\n".join(lines[-CONSOLE_LINES:]), WORDLESS)
+        words = next(filter(None, said))
         if "set up host forwarding" in words:
             return NameTaken("a port of this machine that is free", words, "another port, or 0")
-        said = f"exit code {self._process.returncode}: {words}"
-        return StartFailed("QEMU to run", said, shlex.join(self.argv))
+        found = f"exit code {self._process.returncode}: {words}"
+        return StartFailed("QEMU to run", found, shlex.join(self.argv))
 
     def silence(self, expected: str) -> NeverAnswered:
         """It runs and says nothing: the guest's last lines may tell why."""

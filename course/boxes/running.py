@@ -18,7 +18,7 @@ from course.boxes.command_line import MONITOR, NODE, PORTS, command_line, memory
 from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
 from course.boxes.qemu import Qemu
-from course.errors import BoxError
+from course.errors import BoxError, NotRunning
 
 FULL = 2**20  # bytes: a disk with less room than this is full
 STATES = "states.qcow2"  # where a machine without a disk of its own keeps its snapshots
@@ -177,7 +177,10 @@ class Running:
         argv = command_line(self.plan, self.folder, memory, boot)
         lines = (MONITOR, *PORTS) if self.plan.has_agent else (MONITOR,)
         self.qemu = Qemu(self.folder, argv, lines)
-        self.monitor = Monitor(self.qemu.line(MONITOR, self._deadline))
+        try:
+            self.monitor = Monitor(self.qemu.line(MONITOR, self._deadline))
+        except NotRunning:  # the guest panics before we have met
+            raise self.qemu.failure() from None
         if self.plan.has_agent:
             commands, kills, self._wakes = (self.qemu.line(name, self._deadline) for name in PORTS)
             self.agent = Agent(commands, kills)
