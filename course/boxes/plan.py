@@ -24,6 +24,10 @@ KERNEL_OPTIONS = (
     "mitigations=off",  # one user, no secrets: no time for walls between programs
     "random.trust_cpu=on",
 )
+# What nobody asks of these guests: the files of tracing and of the slab allocator, and a test that
+# the kernel makes of itself. Without them an emulated boot is an eighth shorter, and 8 MB smaller.
+UNUSED = ("tracer_init_tracefs", "trace_eval_init", "slab_sysfs_init", "crypto_kdf108_init")
+LEFT_OUT = f"initcall_blacklist={','.join(UNUSED)}"
 # Under emulation each of these takes work out of a boot, or makes it reliable.
 EMULATED_OPTIONS = {
     "x86_64": (
@@ -31,11 +35,13 @@ EMULATED_OPTIONS = {
         # On a busy host the guest measures the speed of its processor's clock wrong, and its time
         # runs several times too fast. The chipset's clock, which QEMU keeps, needs no measuring.
         "tsc=unstable nolapic_timer no_timer_check",
+        "tsc_early_khz=2400000",  # so why measure it at all: any speed will do for short waits
         "cryptomgr.notests",
         "8250.nr_uarts=1",
         "noreplace-smp",
+        LEFT_OUT,
     ),
-    "aarch64": (),
+    "aarch64": (LEFT_OUT,),
 }
 
 
