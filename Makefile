@@ -14,6 +14,8 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 AT_A_TIME := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Whatever the shell says: compiled once, and not anew in every kernel that a lesson starts.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help lab setup ahead doctor race bench test lint clean lock
