@@ -28,6 +28,7 @@ from types import GeneratorType
 from course.bars import Bar
 
 FEWEST_ROUNDS = 3  # a budget of time never leaves fewer
+FEWEST_IN_HASTE = 2
 HASTE = "COURSE_HASTE"  # divides every budget, and lets nothing warm up: tests run all, less often
 
 Arm = Callable[[], object]
@@ -63,16 +64,16 @@ def run(
     ``warmup`` rounds come first and are not yielded. ``budget``: once so many seconds are
     spent no round begins, after the third. An arm's exception ends it, noting arm and round.
     """
-    haste = float(os.environ.get(HASTE, "1"))
+    fewest, haste = FEWEST_ROUNDS, float(os.environ.get(HASTE, "1"))
     if haste > 1:
-        budget, warmup = budget and budget / haste, 0
+        budget, warmup, fewest = budget and budget / haste, 0, FEWEST_IN_HASTE
     shuffler, began = random.Random(seed), time.perf_counter()
     steps = (warmup + rounds) * len(arms)
     # smoothing=0: arms differ a thousandfold, only the average over all foretells the end.
     with Bar(total=steps, desc="measuring", unit="trial", smoothing=0) as bar:
         for number in range(1 - warmup, rounds + 1):
             spent = time.perf_counter() - began
-            if budget is not None and spent > budget and number > FEWEST_ROUNDS:
+            if budget is not None and spent > budget and number > fewest:
                 return
             for order, arm in enumerate(shuffler.sample(list(arms), len(arms))):
                 started = time.perf_counter() - began

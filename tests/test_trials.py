@@ -68,12 +68,12 @@ def test_haste_divides_a_budget_and_lets_nothing_warm_up(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for haste, budget in (("1", 30), ("3", 30), ("1", None), ("3", None)):
+    for haste, budget in (("1", 30), ("3", 30), ("1", 1), ("3", 1), ("1", None), ("3", None)):
         monkeypatch.setenv(trials.HASTE, haste)
         done = list(trials.run({"a": lambda: clock.work(1)}, rounds=50, budget=budget))
         found.append((len(done), done[0].started))
     # Without haste one more comes first, which warms up.
-    assert found == [(30, 1), (11, 0), (50, 1), (50, 0)]
+    assert found == [(30, 1), (11, 0), (3, 1), (2, 0), (50, 1), (50, 0)]
 
 
 def test_trials_begin_one_after_another(clock: Clock) -> None:
