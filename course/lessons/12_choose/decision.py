@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from course import claims, markup
 from course.claims import Judgement, Verdict
 from course.drawing import COLOURS, GREY, INK, Figure, beside, paper, styled
@@ -16,6 +14,7 @@ from course.errors import LessonError
 from course.lessons import unknown
 from course.markup import Page, Tone
 from course.overview import JUDGED
+from course.schemas import read_yaml
 
 CONTAINER, MACHINE, EITHER = "container", "virtual machine", "either"
 SIGNS = {CONTAINER: 1, MACHINE: -1}
@@ -212,4 +211,4 @@ def _side(pulled: float) -> str:
 
 @cache
 def _data() -> dict:
-    return yaml.safe_load(Path(__file__).with_name("scenarios.yaml").read_text(encoding="utf-8"))
+    return read_yaml(Path(__file__).with_name("scenarios.yaml"))
