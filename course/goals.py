@@ -113,7 +113,8 @@ def eight() -> pd.DataFrame:
 def crowds() -> pd.DataFrame:
     """What each of the first ten boxes of a crowd costs, and each of the last ten"""
     rows = []
-    for arm, most in CROWDS.items():
+    # More than one of each: the first and the last of a crowd are started a minute apart.
+    for arm, most, crowd in ((*one, crowd) for one in CROWDS.items() for crowd in range(3)):
         memory = 0.0
         between = range(10 + STEP, most - 10)
         for row in experiments.crowd(BOXES[arm], most, every=STEP, skip=between):
@@ -122,6 +123,7 @@ def crowds() -> pd.DataFrame:
             for ten, before in {"first ten": 0, "last ten": most - 10}.items():
                 turn = (row["boxes"] - before) // STEP
                 if 0 < turn <= 10 // STEP:
+                    turn += crowd * 10 // STEP
                     rows.append({"arm": f"{arm}, {ten}", "round": turn, **cost})
     return results.table(rows)
 

@@ -18,7 +18,7 @@ from course import commands, figures, paths, provision, reaper, results, stats
 from course.errors import ResultsError
 
 ROUNDS = 12
-TURNS = 20  # of the two stop-watches: their difference is small
+TURNS = 40  # of the two stop-watches: their difference is small
 MEGABYTE = 10**6
 MANY = 100_000  # trials
 CLICKS = Path(__file__).parent.parent / "tests" / "browser" / "marking.py"
