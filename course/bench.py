@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from course import goals, pace, results, stats
 from course.bars import Bar
 from course.errors import CourseError, ResultsError
-from course.schemas import read_yaml
 from course.stats import Estimate
 from course.units import OF_COLUMN, number
 
@@ -48,7 +48,7 @@ class Goal:
 
 def aims() -> dict[str, list[Goal]]:
     """The goals, by the measurement that they are judged by."""
-    data = read_yaml(Path(__file__).parent / "static" / "goals.yaml")
+    data = yaml.safe_load((Path(__file__).parent / "static" / "goals.yaml").read_text())
     return {name: [Goal(**entry) for entry in entries] for name, entries in data.items()}
 
 

@@ -19,7 +19,7 @@ import yaml
 from course import experiments, paths, results, stats
 from course.errors import DataError, LessonError, ResultsError
 from course.lessons import lesson, lessons, unknown
-from course.schemas import best_match, read_yaml, validator
+from course.schemas import best_match, validator
 from course.stats import Estimate
 from course.units import OF_COLUMN, number
 
@@ -101,7 +101,7 @@ def claims(slug: str) -> list[Claim]:
     if not path.exists():
         return []
     try:
-        entries = read_yaml(path)
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (ValueError, yaml.YAMLError) as error:
         raise DataError(f"claims in YAML at {path}", " ".join(str(error).split())) from error
     error = best_match(validator(SCHEMA).iter_errors(entries))

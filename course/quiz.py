@@ -15,7 +15,7 @@ import yaml
 
 from course.errors import QuizError
 from course.questions import KINDS, Choice, Question
-from course.schemas import ValidationError, read_yaml, validator
+from course.schemas import ValidationError, validator
 
 SCHEMA = Path(__file__).parent / "static" / "quiz.schema.json"
 
@@ -38,7 +38,7 @@ RULES = {
 def load(path: Path) -> dict[str, Question]:
     """The questions of a quiz file by id, in order. Raises QuizError."""
     try:
-        entries = read_yaml(path)
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise QuizError(f"a quiz in YAML at {path}", " ".join(str(error).split())) from error
     return parse(entries, path)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 from course import claims, markup
 from course.claims import Judgement, Verdict
 from course.drawing import COLOURS, GREY, INK, Figure, beside, paper, styled
@@ -14,7 +16,6 @@ from course.errors import LessonError
 from course.lessons import unknown
 from course.markup import Page, Tone
 from course.overview import JUDGED
-from course.schemas import read_yaml
 
 CONTAINER, MACHINE, EITHER = "container", "virtual machine", "either"
 SIGNS = {CONTAINER: 1, MACHINE: -1}
@@ -211,4 +212,4 @@ def _side(pulled: float) -> str:
 
 @cache
 def _data() -> dict:
-    return read_yaml(Path(__file__).with_name("scenarios.yaml"))
+    return yaml.safe_load(Path(__file__).with_name("scenarios.yaml").read_text(encoding="utf-8"))
