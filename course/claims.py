@@ -102,7 +102,7 @@ def claims(slug: str) -> list[Claim]:
         return []
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataError(f"claims in YAML at {path}", " ".join(str(error).split())) from error
     error = best_match(validator(SCHEMA).iter_errors(entries))
     if error is not None:

@@ -39,7 +39,7 @@ def load(path: Path) -> dict[str, Question]:
     """The questions of a quiz file by id, in order. Raises QuizError."""
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise QuizError(f"a quiz in YAML at {path}", " ".join(str(error).split())) from error
     return parse(entries, path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from course.questions import Match, Question, Verdict, normal, number
 
 FIXTURE = Path(__file__).parent / "lessons" / "99_fixture" / "quiz.yaml"
 QUESTIONS = quiz.load(FIXTURE)
+ENTRIES = yaml.safe_load(FIXTURE.read_text())
 RIGHT = {
     "shared-part": "The kernel",
     "own-parts": ["Virtual hardware", "A kernel of its own"],
@@ -42,7 +44,7 @@ anything = some.recursive(
 
 
 def entries() -> list[dict]:
-    return yaml.safe_load(FIXTURE.read_text())
+    return deepcopy(ENTRIES)
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -174,6 +176,7 @@ def test_a_range_must_not_be_upside_down() -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(text=some.text())
+@example(text="[" * 2_000)
 def test_any_file_is_a_quiz_or_a_clear_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "quiz.yaml"
     path.write_bytes(text.encode(errors="surrogatepass"))
