@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import product
 
 import pandas as pd
 
@@ -114,7 +115,7 @@ def crowds() -> pd.DataFrame:
     """What each of the first ten boxes of a crowd costs, and each of the last ten"""
     rows = []
     # More than one of each: the first and the last of a crowd are started a minute apart.
-    for arm, most, crowd in ((*one, crowd) for one in CROWDS.items() for crowd in range(3)):
+    for (arm, most), crowd in product(CROWDS.items(), range(3)):
         memory = 0.0
         between = range(10 + STEP, most - 10)
         for row in experiments.crowd(BOXES[arm], most, every=STEP, skip=between):

@@ -337,7 +337,7 @@ def test_a_panic_in_a_running_guest_ends_the_command(box: VirtualMachine) -> Non
 
 @pytest.mark.fault("memory short: less than a guest needs")
 def test_a_guest_with_too_little_memory_says_so() -> None:
-    with pytest.raises(StartFailed, match="a guest with too little memory"):
+    with pytest.raises(StartFailed, match="reset itself without a word, as with too little memory"):
         VirtualMachine(memory="24M", resume=False, deadline=30).start()
 
 

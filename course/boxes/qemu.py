@@ -19,7 +19,7 @@ from course.errors import CourseError, FolderClosed, NameTaken, NeverAnswered, S
 LOOK = 0.05  # seconds between two looks whether a QEMU that has not called yet still runs
 PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone
 LONGEST = 107  # bytes in the path of a socket
-WORDLESS = "not a word, as from a guest with too little memory"
+WORDLESS = "it reset itself without a word, as with too little memory"
 CONSOLE_LINES = 12  # how many of its last lines an error quotes
 
 
@@ -85,19 +85,20 @@ class Qemu:
             self._process.wait(PATIENCE)
 
     def failure(self) -> CourseError:
-        """Why it ended: the guest's panic, a port that is taken, else QEMU's last words."""
+        """Why it ended: the guest gave up, a port is taken, else QEMU's last words."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
         lines = self.console.splitlines()
+        words = _text(self.folder / "stderr").strip() or "\n".join(lines[-CONSOLE_LINES:])
         panics = [line.strip() for line in lines if "Kernel panic" in line]
+        if not words and self._process.returncode == 0:
+            panics = [WORDLESS]
         if panics:
             return StartFailed("the guest to boot", panics[0], "memory=..., kernel=... or disk=...")
-        said = (_text(self.folder / "stderr").strip(), "\n".join(lines[-CONSOLE_LINES:]), WORDLESS)
-        words = next(filter(None, said))
         if "set up host forwarding" in words:
             return NameTaken("a port of this machine that is free", words, "another port, or 0")
-        found = f"exit code {self._process.returncode}: {words}"
-        return StartFailed("QEMU to run", found, shlex.join(self.argv))
+        said = f"exit code {self._process.returncode}: {words}"
+        return StartFailed("QEMU to run", said, shlex.join(self.argv))
 
     def silence(self, expected: str) -> NeverAnswered:
         """It runs and says nothing: the guest's last lines may tell why."""
