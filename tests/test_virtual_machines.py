@@ -12,6 +12,7 @@ import pytest
 
 from course import claims, drawing, results
 from course.boxes import saved
+from course.boxes.fake import FakeBox
 from course.boxes.machine import VirtualMachine
 from course.claims import Verdict
 from course.errors import StartFailed
@@ -83,6 +84,17 @@ def test_a_boot_is_told_by_stages_that_follow_each_other() -> None:
     assert list(found) == ["QEMU", "firmware", "kernel", "first files", "services"]
     assert list(found.values()) == sorted(found.values())
     assert table.loc[0, "seconds"] == found["services"]
+
+
+@pytest.mark.parametrize(("ready", "kernel"), [("1.60", 1.97), ("1.95", 2.3)])
+def test_the_logs_clock_is_put_right_by_the_uptimes(ready: str, kernel: float) -> None:
+    experiments = part("experiments")
+    began = {"qemu started": 0.1, "kernel started": 0.4}
+    with FakeBox({experiments.SEEN: f"2.20\n{ready}\n2.23\n"}) as box:
+        box.phases = began | {"init started": 2.3, "answered": 3.0}
+        found = experiments.stages(box)
+    assert found["kernel"] == pytest.approx(kernel)  # and never later than what comes after it
+    assert found["first files"] == 2.3
 
 
 def test_a_bar_passes_while_something_takes_long_and_ends_with_it(capfd) -> None:
