@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from course.errors import CourseError
 
 if TYPE_CHECKING:
     from course.claims import Judgement
+    from course.progress import Progress
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of a table.")
 rounds = click.option(
@@ -143,7 +144,8 @@ def progress(as_json: bool) -> None:
     """Your way through the course: lessons, questions, labs."""
     from course.overview import course_progress
 
-    found = course_progress()
+    with _record() as record:
+        found = course_progress(record)
     show(found, [_progress_row(row) for row in found], as_json)
 
 
@@ -153,13 +155,13 @@ def progress(as_json: bool) -> None:
 def reset(lesson: str, yes: bool) -> None:
     """Begin a LESSON again, or the whole course."""
     from course.lessons import lesson as lesson_named
-    from course.progress import Progress
 
     slug = lesson_named(lesson).slug if lesson else ""
     if not yes:
         what = slug or "every lesson"
         click.confirm(f"Forget answers, guesses and checks of {what}? A copy is kept.", abort=True)
-    copy = Progress().reset(slug)
+    with _record() as record:
+        copy = record.reset(slug)
     click.echo(f"Begun again. A copy of what was is in {copy}." if copy else "Nothing to forget.")
 
 
@@ -167,9 +169,8 @@ def reset(lesson: str, yes: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def export(file: Path) -> None:
     """Write the whole record of progress to a FILE, .csv or .json."""
-    from course.progress import Progress
-
-    click.echo(f"Written: {Progress().export(file)}")
+    with _record() as record:
+        click.echo(f"Written: {record.export(file)}")
 
 
 @main.command()
@@ -189,6 +190,17 @@ def clean() -> None:
     (cache / "accelerator.json").unlink(missing_ok=True)
     with suppress(OSError):  # what else is in it stays
         cache.rmdir()
+
+
+@contextmanager
+def _record() -> Iterator[Progress]:
+    """The record of progress; what became of it is said, since what follows may look like none."""
+    from course.progress import Progress
+
+    with closing(Progress()) as record:
+        for notice in record.notices:
+            click.echo(notice, err=True)
+        yield record
 
 
 def _claim_row(found: Judgement) -> dict[str, object]:

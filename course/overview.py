@@ -71,6 +71,8 @@ def ledger(title: str, judgements: Iterable[Judgement], *also: str) -> Page:
 def course_map() -> Page:
     """Each lesson's notebook, quiz and lab, what of it is done, and the time it took so far."""
     columns = ("Lesson", "Notebook", "Quiz", "Lab", "Minutes")
+    with closing(Progress()) as progress:
+        found = course_progress(progress)
     rows = [
         (
             f"{row['slug'][:2]} {row['title']}",
@@ -79,17 +81,16 @@ def course_map() -> Page:
             _share(row["lab_passed"], row["lab_total"]),
             round(row["seconds"] / 60) or Tone(""),
         )
-        for row in course_progress()
+        for row in found
     ]
     return markup.table("Your way through the course", columns, rows)
 
 
-def course_progress() -> list[dict[str, object]]:
+def course_progress(progress: Progress) -> list[dict[str, object]]:
     """One row a lesson: slug, title, opened, quiz_right and quiz_total (questions), lab_passed and
     lab_total (tasks), seconds.
     """
-    with closing(Progress()) as progress:
-        return [_lesson_progress(lesson, progress) for lesson in lessons()]
+    return [_lesson_progress(lesson, progress) for lesson in lessons()]
 
 
 def _lesson_progress(lesson: Lesson, progress: Progress) -> dict[str, object]:

@@ -87,3 +87,17 @@ def test_questions_that_cannot_be_imported_are_told(text: str, said: str, tmp_pa
     imported = typed("quiz", "import", str(tmp_path / "questions.json"))
     assert imported.exit_code == 1
     assert said in imported.stderr
+
+
+@pytest.mark.fault("a damaged record of progress")
+@pytest.mark.parametrize("command", [("progress",), ("reset", "--yes"), ("export", "all.csv")])
+def test_a_record_that_was_damaged_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "progress.sqlite").write_text("not a database at all")
+    said = typed(*command)
+    assert said.exit_code == 0
+    (aside,) = tmp_path.glob("progress.damaged-*")
+    assert str(aside) in said.stderr
