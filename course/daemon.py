@@ -10,7 +10,7 @@ from collections import deque
 from pathlib import Path
 
 from course import paths, programs
-from course.engine import engine
+from course.engine import HUNG, engine
 from course.errors import EngineForbidden, EngineUnreachable
 
 DEADLINE = 60.0  # seconds for an engine that was just started to answer
@@ -26,10 +26,9 @@ LOGS = {
 
 
 def may_be_started() -> bool:
-    """Not where the learner chose another engine, nor where one runs and does not let us in."""
+    """Not where the learner chose another engine."""
     chosen = os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT")
-    there = programs.find("dockerd") or shutil.which("apt-get")
-    return bool(there and not chosen and not _runs())
+    return bool(not chosen and (programs.find("dockerd") or shutil.which("apt-get")))
 
 
 def start_command() -> tuple[str, ...]:
@@ -44,14 +43,15 @@ def start_command() -> tuple[str, ...]:
 def start(become_root: list[str]) -> None:
     """Start the engine and wait until it answers; ``become_root`` goes before the command.
 
+    One that runs already is given time: it may be on its way up, or down, and is started then.
     Raises EngineUnreachable with the last lines of its log, or EngineForbidden.
     """
-    command = start_command()
-    # Never a second daemon: it would take the network bridge away from the first.
-    if not _runs():
-        subprocess.run([*become_root, *command], check=False)
-    began = time.monotonic()
+    command, began, started = start_command(), time.monotonic(), False
     while (waited := time.monotonic() - began) < DEADLINE:
+        # Never a second daemon: it would take the network bridge away from the first.
+        if not started and not runs():
+            subprocess.run([*become_root, *command], check=False)
+            began, started, waited = time.monotonic(), True, 0.0
         try:
             engine()
             return
@@ -59,15 +59,18 @@ def start(become_root: list[str]) -> None:
             raise
         except EngineUnreachable as error:
             reason = error
-        if waited > EARLIEST_DEATH and not _runs():
+        if started and waited > EARLIEST_DEATH and not runs():
             break
         time.sleep(0.1)
+    if not started:
+        raise EngineUnreachable("the engine that runs to answer", reason.found, HUNG)
     words = "" if command in LOGS else _last_words()
     mend = LOGS.get(command, f"look into {_log()}")
     raise EngineUnreachable("the engine to start", words or reason.found, mend)
 
 
-def _runs() -> bool:
+def runs() -> bool:
+    """Whether there is a daemon, which may answer or not."""
     return subprocess.run(["pidof", "dockerd"], capture_output=True, check=False).returncode == 0
 
 

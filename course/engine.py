@@ -16,7 +16,9 @@ from course.errors import EngineError, EngineForbidden, EngineTooOld, EngineUnre
 
 OLDEST_API = "1.41"  # Docker Engine 20.10, the oldest a supported distribution carries
 FIRST_ANSWER = 10  # seconds that an engine has to say hello
+NEXT_ANSWER = 30  # seconds that one has which said it before: it may be busy
 TIMEOUT = 120  # seconds for every later call; calls that wait longer set their own
+HUNG = "sudo pkill -KILL dockerd; course setup"  # what mends one that runs and says nothing
 
 _clients: dict[int, docker.DockerClient] = {}  # by process: a socket does not survive a fork
 
@@ -88,7 +90,8 @@ def _environments() -> Iterator[dict[str, str]]:
 
 def _answers(client: docker.DockerClient) -> bool:
     try:
-        return bool(client.ping())
+        # The SDK's own ping waits as long as every other call.
+        return client.api.get(f"{client.api.base_url}/_ping", timeout=NEXT_ANSWER).ok
     except (DockerException, requests.exceptions.RequestException):
         return False
 
@@ -109,7 +112,7 @@ def _unreachable(error: Exception) -> EngineUnreachable:
     if isinstance(root, PermissionError):
         mend = 'sudo usermod -aG docker "$USER", then log out and in again'
         return EngineForbidden("to be let in by the container engine", str(root), mend)
-    mend = "course setup (it starts the engine)"
+    mend = HUNG if isinstance(root, TimeoutError) else "course setup (it starts the engine)"
     if where:
         mend = f"start the engine at {where}, or unset DOCKER_HOST and DOCKER_CONTEXT"
     return EngineUnreachable("a container engine that answers", str(root), mend)

@@ -19,7 +19,14 @@ from pathlib import Path
 from course import daemon, images, packages, programs
 from course.bars import Bar
 from course.engine import answers, engine
-from course.errors import CourseError, EngineError, ImageDamaged, ToolMissing
+from course.errors import (
+    CourseError,
+    EngineError,
+    EngineForbidden,
+    EngineTooOld,
+    ImageDamaged,
+    ToolMissing,
+)
 
 Echo = Callable[[str], None]
 
@@ -165,11 +172,17 @@ def _engine() -> Iterator[Step]:
     try:
         engine()
     except EngineError as error:
-        if daemon.may_be_started() and _may_become_root():
+        if _may_start(error) and _may_become_root():
             command = shlex.join(("sudo", *daemon.start_command()))
             yield Step("start the container engine", command, needs_root=True, do=_start_engine)
         else:
             yield Step("a container engine", error.mend)
+
+
+def _may_start(why: EngineError) -> bool:
+    """Not where an engine answers, only not us, or in words too old."""
+    refused = isinstance(why, (EngineForbidden, EngineTooOld))
+    return not refused and daemon.may_be_started()
 
 
 def _start_engine() -> None:
@@ -206,7 +219,8 @@ def _foreign(architecture: str) -> None:
 
 def _daemon_is_missing() -> bool:
     """Whether the docker command is here, and no engine for it; and one would be ours to start."""
-    return not answers() and daemon.may_be_started() and not programs.find("dockerd")
+    there = daemon.runs() or programs.find("dockerd")
+    return not there and not answers() and daemon.may_be_started()
 
 
 def _root() -> list[str]:

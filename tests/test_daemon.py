@@ -26,7 +26,7 @@ from course.engine import engine
 daemon.start([])
 print(engine().info()["DockerRootDir"])
 daemon.start([])
-print(daemon._runs())
+print(daemon.runs())
 """
 
 
@@ -37,16 +37,17 @@ def short_path() -> Iterator[Path]:
         yield Path(folder)
 
 
+def daemon_is_away() -> None:
+    raise EngineUnreachable("a container engine that answers", "none")
+
+
 @pytest.fixture
 def nobody_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def away() -> None:
-        raise EngineUnreachable("a container engine that answers", "none")
-
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
-    monkeypatch.setattr(daemon, "engine", away)
-    monkeypatch.setattr(daemon, "_runs", lambda: False)
+    monkeypatch.setattr(daemon, "engine", daemon_is_away)
+    monkeypatch.setattr(daemon, "runs", lambda: False)
     monkeypatch.setattr(daemon, "EARLIEST_DEATH", 0.0)
 
 
@@ -62,13 +63,23 @@ def test_a_second_daemon_is_never_started(
     nobody_answers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[list[str]] = []
-    monkeypatch.setattr(daemon, "_runs", lambda: True)
+    monkeypatch.setattr(daemon, "runs", lambda: True)
     monkeypatch.setattr(daemon, "DEADLINE", 0.2)
     monkeypatch.setattr(daemon.subprocess, "run", lambda command, **_: started.append(command))
-    assert not daemon.may_be_started()
-    with pytest.raises(EngineUnreachable):
+    with pytest.raises(EngineUnreachable, match="pkill"):
         daemon.start([])
     assert started == []
+
+
+def test_an_engine_on_its_way_down_is_started_when_it_is_gone(
+    nobody_answers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, started = iter([True, True, True, False]), []
+    monkeypatch.setattr(daemon, "runs", lambda: next(runs, True))
+    monkeypatch.setattr(daemon, "engine", lambda: started or daemon_is_away())
+    monkeypatch.setattr(daemon.subprocess, "run", lambda command, **_: started.append(command))
+    daemon.start(["sudo"])
+    assert started == [["sudo", *daemon.start_command()]]
 
 
 def test_a_daemon_that_dies_leaves_its_last_words(

@@ -22,8 +22,13 @@ class Answers(BaseHTTPRequestHandler):
     """An engine that knows its version and nothing else."""
 
     api = "1.41"
+    gate = threading.Lock()  # who holds it hangs this engine
 
     def do_GET(self) -> None:
+        with self.gate:
+            self.answer()
+
+    def answer(self) -> None:
         body = (
             b"OK" if self.path.endswith("_ping") else json.dumps({"ApiVersion": self.api}).encode()
         )
@@ -74,12 +79,12 @@ def test_a_rootless_engine_is_found(
         assert place in str(engine().api._custom_adapter.socket_path)
 
 
-def without_the_usual_socket() -> object:
-    """``from_env`` on a machine where the default socket answers nobody."""
+def without_the_usual_socket(instead: str = "/nowhere.sock") -> object:
+    """``from_env`` on a machine where the default socket answers nobody, or is another one."""
     real = engine_module.docker.from_env
 
     def from_env(environment: dict[str, str], **options: object) -> object:
-        return real(environment={"DOCKER_HOST": "unix:///nowhere.sock"} | environment, **options)
+        return real(environment={"DOCKER_HOST": f"unix://{instead}"} | environment, **options)
 
     return from_env
 
@@ -109,6 +114,21 @@ def test_an_engine_that_went_away_is_noticed(
     (tmp_path / "a.sock").unlink()
     with pytest.raises(EngineUnreachable):
         engine()
+
+
+@pytest.mark.fault("an engine that hangs (a fake)")
+def test_an_engine_that_hangs_is_not_waited_for_as_long_as_work_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "FIRST_ANSWER", 0.3)
+    monkeypatch.setattr(engine_module, "NEXT_ANSWER", 0.3)
+    usual = tmp_path / "a.sock"
+    from_env = without_the_usual_socket(str(usual))
+    monkeypatch.setattr(engine_module.docker, "from_env", from_env)
+    with answering(usual):
+        engine()
+        with Answers.gate, pytest.raises(EngineUnreachable, match="pkill -KILL dockerd"):
+            engine()
 
 
 @pytest.mark.fault("an engine that is too old (a fake)")

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from course import daemon, images, packages, programs, provision
-from course.errors import BuildFailed, EngineUnreachable, ImageDamaged, ToolMissing
+from course.errors import (
+    BuildFailed,
+    EngineError,
+    EngineForbidden,
+    EngineTooOld,
+    EngineUnreachable,
+    ImageDamaged,
+    ToolMissing,
+)
 from course.provision import Step, apply, plan
 
 
@@ -42,6 +50,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(provision, "answers", lambda: machine.engine)
     monkeypatch.setattr(provision, "_may_become_root", lambda: machine.root)
     monkeypatch.setattr(daemon, "may_be_started", lambda: True)
+    monkeypatch.setattr(daemon, "runs", lambda: False)
     monkeypatch.setattr(daemon, "start_command", lambda: ("systemctl", "start", "docker"))
     monkeypatch.setattr(images, "is_ready", lambda name: machine.images)
     return machine
@@ -131,6 +140,17 @@ def test_an_engine_that_is_not_ours_to_start_is_named(
     monkeypatch.setattr(daemon, "may_be_started", lambda: False)
     machine.engine = False
     assert plan() == [Step("a container engine", "start it")]
+
+
+@pytest.mark.parametrize("why", [EngineForbidden, EngineTooOld])
+def test_an_engine_that_refuses_is_not_started(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, why: type[EngineError]
+) -> None:
+    def refuse() -> None:
+        raise why("a container engine", "one that refuses", "do this")
+
+    monkeypatch.setattr(provision, "engine", refuse)
+    assert plan() == [Step("a container engine", "do this")]
 
 
 def test_a_damaged_image_is_thrown_away_and_built_again(
