@@ -15,6 +15,7 @@ from course.errors import EngineForbidden, EngineUnreachable
 
 DEADLINE = 60.0  # seconds for an engine that was just started to answer
 EARLIEST_DEATH = 3.0  # seconds after which a daemon that is not there has died
+STARTS = 2  # it refuses to start where the one before it is not quite gone
 BY_SYSTEMD = ("systemctl", "start", "docker")
 BY_SERVICE = ("service", "docker", "start")
 BY_HAND = ("setsid", "--fork", "sh", "-c", 'exec dockerd >>"$0" 2>&1 </dev/null')
@@ -46,12 +47,14 @@ def start(become_root: list[str]) -> None:
     One that runs already is given time: it may be on its way up, or down, and is started then.
     Raises EngineUnreachable with the last lines of its log, or EngineForbidden.
     """
-    command, began, started = start_command(), time.monotonic(), False
+    command, starts, began = start_command(), 0, time.monotonic()
     while (waited := time.monotonic() - began) < DEADLINE:
         # Never a second daemon: it would take the network bridge away from the first.
-        if not started and not runs():
+        if not runs() and (not starts or waited > EARLIEST_DEATH):
+            if starts == STARTS:
+                break
             subprocess.run([*become_root, *command], check=False)
-            began, started, waited = time.monotonic(), True, 0.0
+            starts, began = starts + 1, time.monotonic()
         try:
             engine()
             return
@@ -59,14 +62,16 @@ def start(become_root: list[str]) -> None:
             raise
         except EngineUnreachable as error:
             reason = error
-        if started and waited > EARLIEST_DEATH and not runs():
-            break
         time.sleep(0.1)
-    if not started:
+    if not starts:
         raise EngineUnreachable("the engine that runs to answer", reason.found, HUNG)
+    raise _failure(command, reason)
+
+
+def _failure(command: tuple[str, ...], reason: EngineUnreachable) -> EngineUnreachable:
     words = "" if command in LOGS else _last_words()
     mend = LOGS.get(command, f"look into {_log()}")
-    raise EngineUnreachable("the engine to start", words or reason.found, mend)
+    return EngineUnreachable("the engine to start", words or reason.found, mend)
 
 
 def runs() -> bool:

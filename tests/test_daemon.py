@@ -82,6 +82,16 @@ def test_an_engine_on_its_way_down_is_started_when_it_is_gone(
     assert started == [["sudo", *daemon.start_command()]]
 
 
+def test_an_engine_whose_forerunner_is_not_quite_gone_is_started_again(
+    nobody_answers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(daemon, "engine", lambda: started[1:] or daemon_is_away())
+    monkeypatch.setattr(daemon.subprocess, "run", lambda command, **_: started.append(command))
+    daemon.start([])
+    assert len(started) == 2
+
+
 def test_a_daemon_that_dies_leaves_its_last_words(
     nobody_answers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
