@@ -115,7 +115,7 @@ def seen(notebook: NotebookNode) -> list[str]:
 
 def stated_minutes(notebook: NotebookNode) -> int:
     """The time that the notebook says it takes, 0 where it says none."""
-    found = re.search(r"about (\d+) min", notebook.cells[0].source)
+    found = re.search(r"About (\d+) min", notebook.cells[0].source)
     return int(found[1]) if found else 0
 
 
