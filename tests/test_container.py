@@ -147,6 +147,11 @@ def test_usage_says_where_it_had_to_ask_the_engine(
     assert usage.processes == 1
 
 
+def test_out_of_memory_a_command_goes_before_the_container(box: Container) -> None:
+    asked = "cat /proc/1/oom_score_adj /proc/self/oom_score_adj"
+    assert box.exec(asked).stdout == "0\n1000\n"
+
+
 def test_a_command_that_closed_its_output_is_waited_for(box: Container) -> None:
     output = box.exec("exec > /dev/null 2>&1; sleep 0.5; exit 7")
     assert output.exit_code == 7

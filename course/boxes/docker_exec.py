@@ -23,6 +23,10 @@ PATIENCE = 10.0  # seconds for killing a command
 HEADER = struct.Struct(">BxxxL")  # of a frame: which stream, and how many bytes
 LARGEST = 2**16  # bytes in one read
 
+# Beyond a memory cap the kernel kills the largest process, and at once another where that one's
+# memory comes back late: rather all of this command than the container's first process.
+FIRST_TO_GO = '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; exec sh -c "$0"'
+
 # The API starts commands in a container and cannot end them. This, run inside, kills whatever
 # has the mark ($0) in its environment, and looks again until nothing has.
 KILL = """
@@ -39,7 +43,7 @@ done
 def run(container: Container, command: str, timeout: float) -> Output:
     """Run a shell command inside; ``timeout`` in seconds. Raises CommandTimeout."""
     began, mark = time.perf_counter(), uuid4().hex
-    argv, deadline = ["sh", "-c", command], began + timeout
+    argv, deadline = ["sh", "-c", FIRST_TO_GO, command], began + timeout
     try:
         exit_code, *streams = _exec(container, argv, deadline, {MARK: mark})
     except TimeoutError:
