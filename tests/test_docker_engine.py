@@ -150,6 +150,7 @@ def test_a_wrong_process_number_gets_its_hint(tidy: None, host_pid: int, hint: s
     [
         (["sleep", "60"], "no handler"),
         (["sh", "-c", "trap '' TERM; sleep 60 & wait"], "ignores SIGTERM"),
+        (["sh", "-c", "trap 'exit 0' TERM; sleep 60"], "had to be killed"),
         (["true"], "the container is exited"),
     ],
 )

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from course import processes
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import engine
-from course.labels import NAME
+from course.labels import NAME, label
 
 from . import answering
 
 MEBIBYTE = 2**20
 SIGTERM = 1 << 14  # its bit in the masks of /proc/<pid>/status; proc(5) counts signals from 1
 RETRIES, EXIT_CODE = 2, 7
+KILLED = 137  # the exit code of what SIGKILL ended: 128 + 9
+PATIENCE = 5  # seconds for a twin to listen, and to end
 
 Judge = Callable[[Container, Names], Finding]
 
@@ -130,7 +134,7 @@ def find_it(found: Container, names: Names) -> Finding:
     return passed(f"process {right} is the child of {_program(parent)}, process {parent}")
 
 
-@task("polite", "`two-boxes-polite` runs, and its process 1 listens to SIGTERM", 4)
+@task("polite", "`two-boxes-polite` runs, and its process 1 ends at SIGTERM", 4)
 @of_container("two-boxes-polite")
 def polite(found: Container, names: Names) -> Finding:
     if found.status != "running":
@@ -140,18 +144,58 @@ def polite(found: Container, names: Names) -> Finding:
             "Give it something long to do, and a shell that waits for it.",
             '"sleep 600 & wait"',
         )
-    status = found.exec_run(["cat", "/proc/1/status"]).output.decode()
-    masks = {key: int(mask, 16) for key, mask in re.findall(r"Sig(\w+):\s+([0-9a-f]+)", status)}
-    # Docker's init has no handler either: it waits for signals with sigtimedwait(2).
-    if masks["Cgt"] & SIGTERM or found.attrs["HostConfig"].get("Init"):
-        return passed("its process 1 will hear SIGTERM")
-    ignores = bool(masks["Ign"] & SIGTERM)
+    if _hears(found):
+        return _parted(found)
+    ignores = _has(found, "Ign")
     return failed(
         "its process 1 ignores SIGTERM" if ignores else "its process 1 has no handler for SIGTERM",
         "What did the two remedies in the lesson change about process 1?",
         "A shell sets a handler with `trap 'exit 0' TERM`; or let Docker put an init first.",
         'init=True, or ["sh", "-c", "trap \'exit 0\' TERM; sleep 600 & wait"]',
     )
+
+
+def _parted(found: Container) -> Finding:
+    """Stop a twin of it: a container from the same image, with the same command."""
+    same = found.attrs["Config"]
+    options = {name.lower(): same[name] for name in ("Entrypoint", "User")}
+    options |= {"environment": same["Env"], "working_dir": same["WorkingDir"]}
+    init = found.attrs["HostConfig"].get("Init")
+    twin = engine().containers.create(
+        found.attrs["Image"], same["Cmd"], init=init, labels=label(), **options
+    )
+    try:
+        twin.start()
+        with suppress(APIError):  # it may have ended by itself
+            deadline = time.monotonic() + PATIENCE
+            while not _hears(twin) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        twin.stop(timeout=PATIENCE)
+        killed = twin.wait()["StatusCode"] == KILLED
+    finally:
+        twin.remove(force=True)
+    if not killed:
+        return passed("a twin of it ended when it was stopped")
+    return failed(
+        "a twin of it was stopped, and had to be killed",
+        "Its process 1 has a handler. What is it doing when SIGTERM comes?",
+        "A shell acts on a trap when the command before it has ended, or at once during `wait`.",
+        "trap 'exit 0' TERM; sleep 600 & wait",
+    )
+
+
+def _hears(container: Container) -> bool:
+    """Whether a SIGTERM would be heard by process 1. Docker's init has no handler: it waits for
+    signals with sigtimedwait(2), and does so once it has a child.
+    """
+    if container.attrs["HostConfig"].get("Init"):
+        return len(container.top()["Processes"]) > 1
+    return _has(container, "Cgt")
+
+
+def _has(container: Container, mask: str) -> bool:
+    status = container.exec_run(["cat", "/proc/1/status"]).output.decode()
+    return bool(int(re.search(rf"Sig{mask}:\s+([0-9a-f]+)", status)[1], 16) & SIGTERM)
 
 
 @task("stubborn", "`two-boxes-stubborn` gave up after 2 restarts; `deaths` is what you heard", 3, 5)
