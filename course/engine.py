@@ -18,7 +18,8 @@ OLDEST_API = "1.41"  # Docker Engine 20.10, the oldest a supported distribution 
 FIRST_ANSWER = 10  # seconds that an engine has to say hello
 NEXT_ANSWER = 30  # seconds that one has which said it before: it may be busy
 TIMEOUT = 120  # seconds for every later call; calls that wait longer set their own
-HUNG = "sudo pkill -KILL dockerd; course setup"  # what mends one that runs and says nothing
+# What mends one that runs and says nothing: this machine's, and no rootless one of somebody else's.
+HUNG = "sudo pkill -KILL --pidfile /run/docker.pid dockerd; course setup"
 
 _clients: dict[int, docker.DockerClient] = {}  # by process: a socket does not survive a fork
 

@@ -127,7 +127,7 @@ def test_an_engine_that_hangs_is_not_waited_for_as_long_as_work_is(
     monkeypatch.setattr(engine_module.docker, "from_env", from_env)
     with answering(usual):
         engine()
-        with Answers.gate, pytest.raises(EngineUnreachable, match="pkill -KILL dockerd"):
+        with Answers.gate, pytest.raises(EngineUnreachable, match="pkill -KILL --pidfile"):
             engine()
 
 

@@ -156,14 +156,8 @@ def polite(found: Container, names: Names) -> Finding:
 
 
 def _parted(found: Container) -> Finding:
-    """Stop a twin of it: a container from the same image, with the same command."""
-    same = found.attrs["Config"]
-    options = {name.lower(): same[name] for name in ("Entrypoint", "User")}
-    options |= {"environment": same["Env"], "working_dir": same["WorkingDir"]}
-    init = found.attrs["HostConfig"].get("Init")
-    twin = engine().containers.create(
-        found.attrs["Image"], same["Cmd"], init=init, labels=label(), **options
-    )
+    """Stop a twin of it, so that the learner's own goes on."""
+    twin = _twin(found)
     try:
         twin.start()
         with suppress(APIError):  # it may have ended by itself
@@ -171,11 +165,10 @@ def _parted(found: Container) -> Finding:
             while not _hears(twin) and time.monotonic() < deadline:
                 time.sleep(0.02)
         twin.stop(timeout=PATIENCE)
-        killed = twin.wait()["StatusCode"] == KILLED
+        if twin.wait()["StatusCode"] != KILLED:
+            return passed("a twin of it ended when it was stopped")
     finally:
         twin.remove(force=True)
-    if not killed:
-        return passed("a twin of it ended when it was stopped")
     return failed(
         "a twin of it was stopped, and had to be killed",
         "Its process 1 has a handler. What is it doing when SIGTERM comes?",
@@ -184,13 +177,26 @@ def _parted(found: Container) -> Finding:
     )
 
 
+def _twin(found: Container) -> Container:
+    """A container from the same image, with the same command, that was not started."""
+    same = found.attrs["Config"]
+    return engine().containers.create(
+        found.attrs["Image"],
+        same["Cmd"],
+        entrypoint=same["Entrypoint"],
+        environment=same["Env"],
+        user=same["User"],
+        working_dir=same["WorkingDir"],
+        init=found.attrs["HostConfig"].get("Init"),
+        labels=label(),
+    )
+
+
 def _hears(container: Container) -> bool:
-    """Whether a SIGTERM would be heard by process 1. Docker's init has no handler: it waits for
-    signals with sigtimedwait(2), and does so once it has a child.
-    """
-    if container.attrs["HostConfig"].get("Init"):
-        return len(container.top()["Processes"]) > 1
-    return _has(container, "Cgt")
+    """Whether process 1 would hear a SIGTERM."""
+    # Docker's init has no handler: once it has a child, it waits for signals (sigtimedwait(2)).
+    init = container.attrs["HostConfig"].get("Init")
+    return len(container.top()["Processes"]) > 1 if init else _has(container, "Cgt")
 
 
 def _has(container: Container, mask: str) -> bool:
