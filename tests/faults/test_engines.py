@@ -152,7 +152,8 @@ def podman() -> Iterator[str]:
     with TemporaryDirectory() as name:  # not tmp_path: Podman wants its folder's path to be short
         here = Path(name)
         options = [f"--{place}={here / place}" for place in ("root", "runroot", "tmpdir")]
-        options += ["--cgroup-manager=cgroupfs", "--events-backend=file"]
+        # Not crun: it refuses a hybrid tree whose version 2 has a controller, as some machines have.
+        options += ["--cgroup-manager=cgroupfs", "--events-backend=file", "--runtime=runc"]
         service = [*own, "podman", *options, "system", "service", "--time=0"]
         with (here / "log").open("w") as log:
             running = subprocess.Popen([*service, f"unix://{here}/socket"], stdout=log, stderr=log)
