@@ -17,8 +17,7 @@ import pandas as pd
 import yaml
 
 from course import experiments, paths, results, stats
-from course.errors import DataError, LessonError, ResultsError
-from course.lessons import lesson, lessons, unknown
+from course.errors import DataError, LessonError, ResultsError, unknown
 from course.schemas import best_match, validator
 from course.stats import Estimate
 from course.units import OF_COLUMN, number
@@ -33,6 +32,9 @@ class Verdict(StrEnum):
     DEPENDS = "depends"
     REFUTED = "refuted"
     NOT_MEASURED = "not measured"
+
+
+TONES = dict(zip(Verdict, ("good", "open", "bad", "quiet"), strict=True))  # in a table
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Judgement:
 
 def claims(slug: str) -> list[Claim]:
     """The claims of a lesson, none where it has no such file. Raises DataError."""
-    path = lesson(slug).claims
+    path = paths.lesson(slug) / "claims.yaml"
     if not path.exists():
         return []
     try:
@@ -152,7 +154,7 @@ def record(slug: str) -> list[Path]:
     """For authors: run a lesson's experiments here, and have the lesson carry the results."""
     written = []
     for found in {found.experiment: found for found in claims(slug)}.values():
-        written.append(lesson(slug).recorded / f"{found.experiment}.csv")
+        written.append(paths.lesson(slug) / "recorded" / f"{found.experiment}.csv")
         results.write(_experiment(found)(), written[-1])
     return written
 
@@ -225,7 +227,7 @@ def _evidence(claim: Claim) -> pd.DataFrame | None:
     kept = _kept(claim.lesson, claim.experiment)
     if kept.exists():
         return results.read(kept)
-    recorded = lesson(claim.lesson).recorded / f"{claim.experiment}.csv"
+    recorded = paths.lesson(claim.lesson) / "recorded" / f"{claim.experiment}.csv"
     return results.recorded(claim.lesson, claim.experiment) if recorded.exists() else None
 
 
@@ -235,7 +237,7 @@ def _kept(slug: str, experiment: str) -> Path:
 
 def _experiment(claim: Claim) -> Callable[[], pd.DataFrame]:
     """The function of that name: the lesson's own, or one that all share."""
-    own = lesson(claim.lesson).folder / "experiments.py"
+    own = paths.lesson(claim.lesson) / "experiments.py"
     module = import_module(f"course.lessons.{claim.lesson}.experiments") if own.exists() else None
     found = getattr(module, claim.experiment, getattr(experiments, claim.experiment, None))
     if found is None:
@@ -245,4 +247,4 @@ def _experiment(claim: Claim) -> Callable[[], pd.DataFrame]:
 
 
 def _all() -> Iterator[Claim]:
-    return (found for taken in lessons() for found in claims(taken.slug))
+    return (found for folder in paths.lessons() for found in claims(folder.name))

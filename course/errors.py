@@ -30,6 +30,8 @@ CourseError
 
 from __future__ import annotations
 
+import difflib
+
 
 class CourseError(Exception):
     """What was expected, what was found, and the command or step that mends it."""
@@ -149,3 +151,9 @@ class ProgressError(DataError):
 
 class LessonError(CourseError):
     """There is no such lesson, task or claim."""
+
+
+def unknown(expected: str, name: str, names: list[str]) -> LessonError:
+    """The error for a name that is none of ``names``: it says which are near, or all."""
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4) or names
+    return LessonError(expected, repr(name), " or ".join(near))

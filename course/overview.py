@@ -11,8 +11,7 @@ from contextlib import closing
 
 from course import claims, doctor, markup, quiz
 from course.checks import Outcome
-from course.claims import Judgement
-from course.claims import Verdict as Judged
+from course.claims import TONES, Judgement
 from course.lessons import Lesson, labs, lessons
 from course.markup import Page, Tone
 from course.progress import Progress
@@ -23,12 +22,6 @@ FINDINGS = {
     Outcome.FAILED: "bad",
     Outcome.NOT_ATTEMPTED: "quiet",
     Outcome.BROKEN: "open",
-}
-JUDGED = {
-    Judged.SUPPORTED: "good",
-    Judged.DEPENDS: "open",
-    Judged.REFUTED: "bad",
-    Judged.NOT_MEASURED: "quiet",
 }
 LEDGER = ("Claim", "Topic", "Experiment", "Estimate", "Verdict", "Tier")
 
@@ -59,7 +52,7 @@ def ledger(title: str, judgements: Iterable[Judgement], *also: str) -> Page:
             "Topic": found.claim.topic,
             "Experiment": f"{found.claim.lesson[:2]} {found.claim.experiment}",
             "Estimate": found.words,
-            "Verdict": Tone(str(found.verdict), JUDGED[found.verdict]),
+            "Verdict": Tone(str(found.verdict), TONES[found.verdict]),
             "Tier": found.tier,
         }
         for found in judgements

@@ -1,8 +1,8 @@
 """Where the course keeps what it makes: a cache that can be rebuilt, data that cannot, and
-the state folders of what is running now.
+the state folders of what is running now. And where it keeps what its lessons carry.
 
-``COURSE_CACHE_DIR``, ``COURSE_DATA_DIR`` and ``COURSE_RUN_DIR`` move them (tests do). Every
-function raises FolderClosed where this user may not write.
+``COURSE_CACHE_DIR``, ``COURSE_DATA_DIR`` and ``COURSE_RUN_DIR`` move them (tests do). Each of
+the three functions raises FolderClosed where this user may not write.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import platformdirs
 
-from course.errors import FolderClosed
+from course.errors import FolderClosed, unknown
+
+LESSONS = Path(__file__).parent / "lessons"
 
 
 def cache_dir() -> Path:
@@ -34,6 +36,19 @@ def run_dir() -> Path:
     if path.stat().st_uid != os.getuid():  # what stands in it is run: it has to be ours
         raise _closed("COURSE_RUN_DIR", f"{path} belongs to another user")
     return path
+
+
+def lessons() -> list[Path]:
+    """The folder of each lesson, in order: its quiz, its checks, its claims, what was recorded."""
+    return sorted(LESSONS.glob("[0-9][0-9]_*"))
+
+
+def lesson(slug: str) -> Path:
+    """The folder of one lesson. Raises LessonError that lists the slugs near to it."""
+    folders = {folder.name: folder for folder in lessons()}
+    if slug not in folders:
+        raise unknown("a lesson", slug, list(folders))
+    return folders[slug]
 
 
 def _folder(variable: str, default: Path) -> Path:

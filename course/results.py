@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from course import host, store, trials
+from course import host, paths, store, trials
 from course.errors import ResultsError
-from course.lessons import lesson
 from course.trials import Arm, Trial
 
 PHASE = "phase "  # the columns of a trial's phases begin with this
@@ -91,9 +90,10 @@ def read(path: str | Path) -> pd.DataFrame:
 def recorded(slug: str, name: str) -> pd.DataFrame:
     """The results that come with a lesson, for a machine that cannot take them itself.
 
-    ``attrs["tier"]`` is "recorded" and ``attrs["machine"]`` says where. Raises ResultsError.
+    ``attrs["tier"]`` is "recorded" and ``attrs["machine"]`` says where. Raises ResultsError,
+    LessonError.
     """
-    found = read(lesson(slug).recorded / f"{name}.csv")
+    found = read(paths.lesson(slug) / "recorded" / f"{name}.csv")
     found.attrs |= {"tier": TIERS[-1], "emulated": _emulated(found)}
     return found
 

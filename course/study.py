@@ -22,7 +22,8 @@ from pandas import DataFrame
 
 import __main__
 from course import claims, doctor, markup, quiz, reaper
-from course.lessons import Lesson, labs, unknown
+from course.errors import unknown
+from course.lessons import Lesson, labs
 from course.lessons import lesson as lesson_named
 from course.markup import Page
 from course.overview import ledger

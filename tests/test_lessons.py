@@ -58,7 +58,7 @@ def test_an_installed_course_finds_its_notebooks_in_the_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "course" / "lessons"
-    monkeypatch.setattr(lessons, "HERE", package)
+    monkeypatch.setattr("course.paths.LESSONS", package)
     assert lessons.content_dir() == tmp_path, "a checkout: beside the package"
     (tmp_path / "course" / "content").mkdir(parents=True)
     assert lessons.content_dir() == tmp_path / "course" / "content"

@@ -69,7 +69,7 @@ def test_what_an_emulated_vm_took_part_in_says_so_wherever_it_goes(tmp_path, mon
         "live",
         "emulated",
     ]
-    monkeypatch.setattr("course.lessons.HERE", tmp_path)
+    monkeypatch.setattr("course.paths.LESSONS", tmp_path)
     recorded = results.pool([live, results.recorded("10_the_race", "race")])
     assert recorded.attrs["tier"] == "recorded"
     assert "VMs emulated · recorded on" in results.provenance(recorded)
@@ -175,7 +175,7 @@ def test_two_machines_are_not_pooled_without_saying_so() -> None:
 
 def test_recorded_results_say_that_they_are(tmp_path, monkeypatch) -> None:
     results.measure(ARMS, rounds=2, into=tmp_path / "10_the_race" / "recorded" / "race.csv")
-    monkeypatch.setattr("course.lessons.HERE", tmp_path)
+    monkeypatch.setattr("course.paths.LESSONS", tmp_path)
     frame = results.recorded("10_the_race", "race")
     assert frame.attrs["tier"] == "recorded"
     assert "recorded on 20" in results.provenance(frame)

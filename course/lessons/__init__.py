@@ -7,14 +7,14 @@ One slug names a lesson everywhere. Its notebook, lab and solution are ``<slug>.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from course import paths
 from course.checks import Task
-from course.errors import LessonError
+from course.errors import unknown
 
 TITLES = {
     "00_start_here": "Start here",
@@ -32,13 +32,12 @@ TITLES = {
     "12_choose": "Choose",
 }
 
-HERE = Path(__file__).parent
-
 
 def content_dir() -> Path:
     """The folder that holds ``notebooks/``, ``labs/`` and ``solutions/``."""
-    installed = HERE.parent / "content"
-    return installed if installed.is_dir() else HERE.parent.parent
+    package = paths.LESSONS.parent
+    installed = package / "content"
+    return installed if installed.is_dir() else package.parent
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,6 @@ class Lesson:
     def checks(self) -> Path:
         return self.folder / "checks.py"
 
-    @property
-    def claims(self) -> Path:
-        return self.folder / "claims.yaml"
-
-    @property
-    def recorded(self) -> Path:
-        return self.folder / "recorded"
-
     def tasks(self) -> dict[str, Task]:
         """The lab's tasks by name, in the order of ``checks.py``; none where there is no lab."""
         if not self.checks.exists():
@@ -105,10 +96,4 @@ def lesson(slug: str) -> Lesson:
     """The lesson of that slug. Raises LessonError that lists the slugs near to it."""
     if slug not in TITLES:
         raise unknown("a lesson", slug, list(TITLES))
-    return Lesson(slug, TITLES[slug], HERE / slug, content_dir())
-
-
-def unknown(expected: str, name: str, names: list[str]) -> LessonError:
-    """The error for a name that is none of ``names``: it says which are near, or all."""
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4) or names
-    return LessonError(expected, repr(name), " or ".join(near))
+    return Lesson(slug, TITLES[slug], paths.LESSONS / slug, content_dir())

@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from course.errors import LessonError
-from course.lessons import Lesson, lessons, unknown
+from course.errors import LessonError, unknown
+from course.lessons import Lesson, lessons
 
 BLANK = "# Your code here"
 TAG = "solution:"

@@ -152,7 +152,7 @@ def podman() -> Iterator[str]:
     with TemporaryDirectory() as name:  # not tmp_path: Podman wants its folder's path to be short
         here = Path(name)
         options = [f"--{place}={here / place}" for place in ("root", "runroot", "tmpdir")]
-        # Not crun: it refuses a hybrid tree whose version 2 has a controller, as some machines have.
+        # Not crun: it refuses a hybrid tree whose version 2 has a controller, as it may.
         options += ["--cgroup-manager=cgroupfs", "--events-backend=file", "--runtime=runc"]
         service = [*own, "podman", *options, "system", "service", "--time=0"]
         with (here / "log").open("w") as log:

@@ -10,12 +10,10 @@ from pathlib import Path
 import yaml
 
 from course import claims, markup
-from course.claims import Judgement, Verdict
+from course.claims import TONES, Judgement, Verdict
 from course.drawing import COLOURS, GREY, INK, Figure, beside, paper, styled
-from course.errors import LessonError
-from course.lessons import unknown
+from course.errors import LessonError, unknown
 from course.markup import Page, Tone
-from course.overview import JUDGED
 
 CONTAINER, MACHINE, EITHER = "container", "virtual machine", "either"
 SIGNS = {CONTAINER: 1, MACHINE: -1}
@@ -198,7 +196,7 @@ def _provenance(choices: list[Choice]) -> str:
 
 def _row(argument: Argument) -> tuple[object, ...]:
     found = argument.judgement
-    verdict = Tone(str(found.verdict), JUDGED[found.verdict])
+    verdict = Tone(str(found.verdict), TONES[found.verdict])
     return found.claim.sentence, found.words, verdict, found.tier, argument.speaks_for or "neither"
 
 
