@@ -26,6 +26,7 @@ CourseError
 │   ├── ResultsError         a results file cannot be read or mixed
 │   └── ProgressError        the record of progress cannot be used
 └── LessonError            no such lesson, task or claim
+    └── PartMissing          an opened lesson has nothing of that name
 """
 
 from __future__ import annotations
@@ -153,7 +154,13 @@ class LessonError(CourseError):
     """There is no such lesson, task or claim."""
 
 
-def unknown(expected: str, name: str, names: list[str]) -> LessonError:
+class PartMissing(LessonError, AttributeError):
+    """A lesson that is open has no method and no file of that name."""
+
+
+def unknown(
+    expected: str, name: str, names: list[str], error: type[LessonError] = LessonError
+) -> LessonError:
     """The error for a name that is none of ``names``: it says which are near, or all."""
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4) or names
-    return LessonError(expected, repr(name), " or ".join(near))
+    return error(expected, repr(name), " or ".join(near))

@@ -9,6 +9,7 @@ lesson.check("five-rounds")             # look at the state of a lab's task
 lesson.solution("five-rounds")          # one way to do it
 lesson.keep(frame, "race")              # results, for the ledger of claims
 lesson.quiz()                           # every question of the lesson
+lesson.experiments                      # a file of the lesson's own code
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 
 from IPython import get_ipython
 from pandas import DataFrame
 
 import __main__
 from course import claims, doctor, markup, quiz, reaper
-from course.errors import unknown
+from course.errors import PartMissing, unknown
 from course.lessons import Lesson, labs
 from course.lessons import lesson as lesson_named
 from course.markup import Page
@@ -112,6 +114,18 @@ class Study:
         code = labs.solution_of(self.lesson, self.lesson.task(task).name)
         self.progress.record(self.lesson.slug, "shown", task)
         return markup.listing(f"One way to do {task}", code)
+
+    def __getattr__(self, name: str) -> ModuleType:
+        """A file of the lesson's own code, loaded when first used. Raises PartMissing."""
+        if name.startswith("_"):  # what Python and Jupyter ask of every object
+            raise AttributeError(name)
+        if name in self.lesson.parts():
+            return self.lesson.part(name)
+        known = [known for known in dir(self) if not known.startswith("_")]
+        raise unknown(f"something of lesson {self.lesson.slug}", name, known, PartMissing)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.lesson.parts()]
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return self._page()._repr_mimebundle_()

@@ -6,12 +6,10 @@ That its solution passes every check is seen once for all labs, in ``test_lesson
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from types import SimpleNamespace
 
-from course import reaper
 from course.checks import Finding, Outcome
 from course.lessons import labs, lesson
+from course.study import Study
 
 NOT_HERE = ("lesson.check", "remove_all()")  # a test asks by itself, and tidies up by itself
 
@@ -21,8 +19,8 @@ class Lab:
 
     def __init__(self, slug: str) -> None:
         self.lesson = lesson(slug)
-        opened = SimpleNamespace(lesson=self.lesson, scratch=partial(reaper.state, "lesson"))
-        self.names: dict = {"lesson": opened}
+        # It asks and remembers nothing: a test looks at the checks by itself.
+        self.names: dict = {"lesson": Study(self.lesson, progress=None)}
 
     def run(self, code: str) -> None:
         exec(code, self.names)

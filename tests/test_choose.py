@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from importlib import import_module
-from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
@@ -57,8 +55,7 @@ SITUATIONS = [
 ]
 
 
-def part(name: str) -> ModuleType:
-    return import_module(f"course.lessons.12_choose.{name}")
+part = lesson("12_choose").part
 
 
 decision = part("decision")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -14,15 +13,15 @@ from course.boxes.machine import VirtualMachine
 from course.checks import Outcome
 from course.engine import engine
 from course.labels import remove_all
-from course.lessons import labs
+from course.lessons import labs, lesson
 from course.results import table
 from course.stats import Estimate
 
 LAB = Lab("12_choose")
 LESSON, check, hinted = LAB.lesson, LAB.check, LAB.hinted
 TASKS = ["container", "machine", "update", "roll-back", "restore", "measure", "needs", "report"]
-site = import_module("course.lessons.12_choose.site")
-reports = import_module("course.lessons.12_choose.report")
+site = lesson("12_choose").part("site")
+reports = lesson("12_choose").part("report")
 DUMP = """CREATE TABLE entry (number INTEGER PRIMARY KEY, name TEXT, release INTEGER);
 INSERT INTO entry VALUES (1, 'Ada', 1);"""
 ADA = ("Ada", 1)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from importlib import import_module
 
 import pytest
 from labkit import Lab
 
 from course.checks import Outcome
-from course.lessons import labs
+from course.lessons import labs, lesson
 
 LAB = Lab("12_choose")
 check = partial(LAB.check, "needs")
-decision = import_module("course.lessons.12_choose.decision")
+decision = lesson("12_choose").part("decision")
 NEEDS = {"costs little memory": 3, "easy to begin": 2, "a way back": 1, "a strong wall": 1}
 
 

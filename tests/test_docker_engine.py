@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from importlib import import_module
-from types import ModuleType
 
 import pytest
 from labkit import Lab
@@ -17,6 +15,7 @@ from course.engine import engine
 from course.errors import EngineError
 from course.images import container_image
 from course.labels import label, remove_all
+from course.lessons import lesson
 from course.results import recorded
 
 LAB = Lab("04_docker_engine")
@@ -24,8 +23,7 @@ LESSON, check = LAB.lesson, LAB.check
 TASKS = ["clock", "ask", "by-hand", "find-it", "polite", "stubborn"]
 
 
-def part(name: str) -> ModuleType:
-    return import_module(f"course.lessons.04_docker_engine.{name}")
+part = lesson("04_docker_engine").part
 
 
 def start(name: str, *command: str, **options: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -13,10 +12,11 @@ from IPython.utils.capture import capture_output
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course.checks import Outcome
+from course.lessons import lesson
 
 PARTS = "devices emulator guests hypervisor kvm native"
 devices, emulator, guests, hypervisor, kvm, native = (
-    import_module(f"course.lessons.03_hypervisors.{name}") for name in PARTS.split()
+    lesson("03_hypervisors").part(name) for name in PARTS.split()
 )
 Bus, Serial = devices.Bus, devices.Serial
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

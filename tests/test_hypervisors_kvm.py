@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
-from importlib import import_module
 from pathlib import Path
 from struct import unpack
 
@@ -18,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course import claims
+from course.lessons import lesson
 
 PARTS = "counters devices emulator experiments guests hypervisor kvm user_mode"
 counters, devices, emulator, experiments, guests, hypervisor, kvm, user_mode = (
-    import_module(f"course.lessons.03_hypervisors.{name}") for name in PARTS.split()
+    lesson("03_hypervisors").part(name) for name in PARTS.split()
 )
 Bus, Serial = devices.Bus, devices.Serial
 KVM_GET_REGS = 0x8090AE81
@@ -131,10 +131,10 @@ def test_the_stop_button_gets_out_of_a_guest() -> None:
 
 LEFT = """
 import os, signal, threading
-from importlib import import_module
+from course.lessons import lesson
 guests, hypervisor = (
-    import_module(f"course.lessons.03_hypervisors.{name}") for name in ("guests", "hypervisor"))
-Bus = import_module("course.lessons.03_hypervisors.devices").Bus
+    lesson("03_hypervisors").part(name) for name in ("guests", "hypervisor"))
+Bus = lesson("03_hypervisors").part("devices").Bus
 
 def state():
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from importlib import import_module
 
 import pytest
 
@@ -13,9 +12,7 @@ from course.lessons import labs, lesson
 
 SLUG = "03_hypervisors"
 PACKAGE = f"course.lessons.{SLUG}"
-devices, guests, hints = (
-    import_module(f"{PACKAGE}.{name}") for name in ("devices", "guests", "hints")
-)
+devices, guests, hints = (lesson(SLUG).part(name) for name in ("devices", "guests", "hints"))
 SOURCES = {
     name: (lesson(SLUG).folder / f"{name}.py").read_text()
     for name in ("devices", "guests", "emulator", "hypervisor")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 from docker.auth import resolve_repository_name
 from labkit import Lab
 
 from course.checks import Finding, Outcome
+from course.lessons import lesson
 
-READ = import_module("course.lessons.06_registries.naming").READ
+READ = lesson("06_registries").part("naming").READ
 RIGHT = """
 def parts(name):
     name, _, digest = name.partition("@")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,14 @@ from course.engine import engine
 from course.errors import BuildFailed
 from course.images import container_image
 from course.labels import remove_all
+from course.lessons import lesson
 from course.results import recorded
 
 LAB = Lab("05_images")
 LESSON, check = LAB.lesson, LAB.check
 TASKS = ["site", "order", "explain", "slim", "image-id", "by-hand"]
-layers = import_module("course.lessons.05_images.layers")
-recipe = import_module("course.lessons.05_images.recipe")
+layers = lesson("05_images").part("layers")
+recipe = lesson("05_images").part("recipe")
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,9 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 from faults.world import becomes_true
@@ -32,8 +31,7 @@ CAPS = {"memory": 2**26, "cpu": 0.5, "pids": 20}
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="another's process is root's to look into")
 
 
-def part(name: str) -> ModuleType:
-    return import_module(f"course.lessons.08_inside_a_container.{name}")
+part = lesson("08_inside_a_container").part
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +160,8 @@ def test_what_hangs_is_ended_with_all_that_it_started(
 
 
 RUNS_UNTIL_KILLED = """
-from importlib import import_module
-import_module("course.lessons.08_inside_a_container.workshop").run("sleep 31536010")
+from course.lessons import lesson
+lesson("08_inside_a_container").part("workshop").run("sleep 31536010")
 """
 
 

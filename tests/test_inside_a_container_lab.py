@@ -10,14 +10,14 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from labkit import Lab
 
 from course.checks import Finding, Outcome
-from course.lessons import labs
+from course.lessons import labs, lesson
+from course.study import Study
 
 LAB = Lab("08_inside_a_container")
 LESSON, check = LAB.lesson, LAB.check
@@ -34,7 +34,7 @@ def said(finding: Finding) -> str:
 
 def defined(notebook: Path) -> dict[str, object]:
     """What a notebook's cells define; their text is where `inspect` looks for it, as in Jupyter."""
-    names: dict[str, object] = {"__name__": "__main__"}
+    names = {"__name__": "__main__", "lesson": Study(LESSON, progress=None)}
     for cell in labs.read(notebook)["cells"]:
         if cell["cell_type"] == "code":
             text, file = labs.source(cell), f"<{notebook.parent.name} {cell['id']}>"
@@ -48,8 +48,7 @@ def defined(notebook: Path) -> dict[str, object]:
 def defines(part: ast.stmt, text: str) -> bool:
     """Whether a statement makes a name, and does nothing else: no start, no run, no view."""
     if isinstance(part, ast.Assign):
-        source = ast.get_source_segment(text, part)
-        return "(" not in source or "import_module" in source
+        return "(" not in ast.get_source_segment(text, part)
     return isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef)
 
 
@@ -233,7 +232,7 @@ def test_a_cap_that_does_not_hold_is_named(step: Callable, observed: str) -> Non
 
 
 def test_a_step_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    workshop = import_module("course.lessons.08_inside_a_container.workshop")
+    workshop = lesson("08_inside_a_container").part("workshop")
     monkeypatch.setattr(workshop.run, "__kwdefaults__", {"after": "", "timeout": 1.0})
     assert "Which waits, and which goes on?" in said(
         check("own-processes", own_processes=never_ends)

@@ -6,8 +6,6 @@ import io
 import tarfile
 from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
-from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -24,8 +22,7 @@ from course.results import recorded
 LESSON = lesson("01_isolation")
 
 
-def part(name: str) -> ModuleType:
-    return import_module(f"course.lessons.01_isolation.{name}")
+part = lesson("01_isolation").part
 
 
 tenants, experiments = part("tenants"), part("experiments")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +12,7 @@ from labkit import Lab
 from course.checks import Finding, Outcome
 from course.engine import engine
 from course.labels import label, remove_all
+from course.lessons import lesson
 from course.packages import package_image
 
 LAB = Lab("01_isolation")
@@ -180,7 +180,7 @@ def test_what_is_not_the_courses_is_named_and_left_alone() -> None:
 
 
 def test_a_port_that_is_open_to_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = import_module("course.lessons.01_isolation.looks")
+    looks = lesson("01_isolation").part("looks")
     doors = {"8000/tcp": [{"HostIp": "0.0.0.0", "HostPort": "40001"}]}
     monkeypatch.setattr(looks, "whose", lambda name: SimpleNamespace(ports=doors))
     finding = check("side-by-side", bakery_url=NOWHERE, library_url=NOWHERE)

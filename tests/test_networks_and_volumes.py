@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from importlib import import_module
 
 import pytest
 import requests
@@ -21,8 +20,8 @@ from course.packages import package_image
 
 SLUG = "07_networks_and_volumes"
 LESSON = lesson(SLUG)
-plumbing = import_module(f"course.lessons.{SLUG}.plumbing")
-evidence = import_module(f"course.lessons.{SLUG}.evidence")
+plumbing = lesson(SLUG).part("plumbing")
+evidence = lesson(SLUG).part("evidence")
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nothing_left")]
 
 

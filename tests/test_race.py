@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,11 +11,11 @@ from course.boxes import accelerator
 from course.boxes.fake import FakeBox
 from course.boxes.process import Process
 from course.experiments import clocked
+from course.lessons import lesson
 
 SLUG = "10_the_race"
 race, pictures, published, scatter = (
-    import_module(f"course.lessons.{SLUG}.{name}")
-    for name in ("experiments", "pictures", "published", "scatter")
+    lesson(SLUG).part(name) for name in ("experiments", "pictures", "published", "scatter")
 )
 PREPARED = f"{race.FILE} && {scatter.plant()}" if scatter.runs_here() else race.FILE
 

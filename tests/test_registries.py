@@ -6,7 +6,6 @@ import hashlib
 import io
 import socket
 from collections.abc import Iterator
-from importlib import import_module
 
 import pytest
 import requests
@@ -20,7 +19,7 @@ from course.labels import label, remove_all
 from course.lessons import labs, lesson
 from course.packages import package_image
 
-registry = import_module("course.lessons.06_registries.registry")
+registry = lesson("06_registries").part("registry")
 LESSON = lesson("06_registries")
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nothing_left")]
 

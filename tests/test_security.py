@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -23,8 +21,7 @@ from course.results import recorded
 LESSON = lesson("11_security")
 
 
-def part(name: str) -> ModuleType:
-    return import_module(f"course.lessons.11_security.{name}")
+part = lesson("11_security").part
 
 
 @pytest.fixture(scope="module")

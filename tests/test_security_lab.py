@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -14,10 +13,11 @@ from course.checks import Outcome
 from course.engine import engine
 from course.images import container_image
 from course.labels import label, remove_all
+from course.lessons import lesson
 
 LAB = Lab("11_security")
 LESSON, check = LAB.lesson, LAB.check
-mysteries = import_module("course.lessons.11_security.mystery")
+mysteries = lesson("11_security").part("mystery")
 TASKS = ["probes", "count", "key", "powerless", "read-only", "capped", "service"]
 POWERLESS = {"user": "7", "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
 READ_ONLY = POWERLESS | {"read_only": True, "tmpfs": {"/tmp": ""}}

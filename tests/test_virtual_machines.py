@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -21,8 +19,7 @@ from course.lessons import lesson
 LESSON = lesson("02_virtual_machines")
 
 
-def part(name: str) -> ModuleType:
-    return import_module(f"course.lessons.02_virtual_machines.{name}")
+part = lesson("02_virtual_machines").part
 
 
 def test_a_command_line_is_shown_without_folders() -> None:

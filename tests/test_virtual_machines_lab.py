@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -14,6 +12,7 @@ from labkit import Lab
 
 from course.boxes.machine import VirtualMachine
 from course.checks import Outcome
+from course.lessons import lesson
 from course.stats import Estimate
 
 LAB = Lab("02_virtual_machines")
@@ -32,8 +31,7 @@ def solved() -> Iterator[dict[str, object]]:
         lab.names[name].stop()
 
 
-def part(name: str) -> ModuleType:
-    return import_module(f"course.lessons.02_virtual_machines.{name}")
+part = lesson("02_virtual_machines").part
 
 
 @pytest.mark.parametrize("task", TASKS)

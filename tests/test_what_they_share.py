@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -24,10 +23,7 @@ from course.results import recorded, table
 LESSON = lesson("09_what_they_share")
 BOTH = [pytest.param(Container, marks=pytest.mark.docker)]
 BOTH += [pytest.param(VirtualMachine, marks=pytest.mark.vm)]
-experiments, moving, parts = (
-    import_module(f"course.lessons.{LESSON.slug}.{name}")
-    for name in ("experiments", "moving", "parts")
-)
+experiments, moving, parts = (LESSON.part(name) for name in ("experiments", "moving", "parts"))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,13 @@ from course.boxes.container import Container
 from course.boxes.fake import FakeBox
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Outcome
+from course.lessons import lesson
 
 LAB = Lab("09_what_they_share")
 LESSON, check = LAB.lesson, LAB.check
 TASKS = ["return", "start-again", "replicas", "capped", "proof", "moved", "clean"]
 GONE = Output(1, "", "", 0.0)
-parts = import_module("course.lessons.09_what_they_share.parts")
+parts = lesson("09_what_they_share").part("parts")
 SIGN = "echo open since 1998 >/sign"
 
 

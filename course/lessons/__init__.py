@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from course import paths
 from course.checks import Task
@@ -69,11 +71,19 @@ class Lesson:
     def checks(self) -> Path:
         return self.folder / "checks.py"
 
+    def parts(self) -> list[str]:
+        """The files of the lesson's own code, by name."""
+        return sorted(path.stem for path in self.folder.glob("*.py"))
+
+    def part(self, name: str) -> ModuleType:
+        """A file of the lesson's own code, loaded when it is first asked for."""
+        # A slug begins with a digit, so no import statement can name what is below it.
+        return import_module(f"course.lessons.{self.slug}.{name}")
+
     def tasks(self) -> dict[str, Task]:
         """The lab's tasks by name, in the order of ``checks.py``; none where there is no lab."""
         if not self.checks.exists():
             return {}
-        # A slug begins with a digit, so its folder cannot be named in an import statement.
         spec = spec_from_file_location(f"course.lessons.{self.slug}.checks", self.checks)
         module = sys.modules[spec.name] = module_from_spec(spec)
         spec.loader.exec_module(module)

@@ -58,8 +58,8 @@ def test_a_snapshot_without_room_leaves_the_box_as_it_was(kind: str, size: int) 
 
 IN_AN_ENGINE = """
 import json, os
-from importlib import import_module
-spare = import_module("course.lessons.04_docker_engine.spare_engine").SpareEngine(False)
+from course.lessons import lesson
+spare = lesson("04_docker_engine").part("spare_engine").SpareEngine(False)
 from course import Container, engine
 from course.errors import DiskFull
 with spare:

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,8 +21,9 @@ from faults.world import a_users_python, becomes_true, processes_of, run_python
 
 from course import Container, engine, processes
 from course.errors import EngineUnreachable, NotRunning
+from course.lessons import lesson
 
-spare_engine = import_module("course.lessons.04_docker_engine.spare_engine")
+spare_engine = lesson("04_docker_engine").part("spare_engine")
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nothing_left")]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.stats import Estimate
 
-site = import_module("course.lessons.12_choose.site")
-looks = import_module("course.lessons.12_choose.looks")
-needed = import_module("course.lessons.12_choose.needed")
-report_of = import_module("course.lessons.12_choose.report")
+from . import looks, needed
+from .report import BOXES, Evidence, Report
 
 BOTH = ("container", "machine")
 FEWEST_ROUNDS, FEWEST_DEPLOYS, FEWEST_REASONS, FEWEST_WORDS = 6, 2, 3, 5
@@ -103,7 +100,7 @@ def needs(names: Names) -> Finding:
 @task("report", "`report` has a choice, three pieces of evidence, and what would change it", 3, 5)
 def report(names: Names) -> Finding:
     found = names["report"]
-    if not isinstance(found, report_of.Report):
+    if not isinstance(found, Report):
         return failed(
             f"`report` is a {type(found).__name__}",
             "The lesson brings a form for it.",
@@ -162,12 +159,12 @@ def _weighed(memory: object) -> Judged:
 
 
 def _chosen(found: object) -> Judged:
-    if found.choice in report_of.BOXES and len(found.question.split()) >= FEWEST_WORDS:
+    if found.choice in BOXES and len(found.question.split()) >= FEWEST_WORDS:
         return None
     return failed(
         f"choice {found.choice!r}, for the question {found.question!r}",
         "A decision says what was asked, in a sentence, and takes one of the boxes.",
-        f"The choices are: {', '.join(report_of.BOXES)}.",
+        f"The choices are: {', '.join(BOXES)}.",
         'reports.Report("Where shall the guest book of my club live?", "container", …)',
     )
 
@@ -176,7 +173,7 @@ def _proved(found: object) -> Judged:
     sound = {
         one.sentence
         for one in found.because
-        if isinstance(one, report_of.Evidence) and one.sentence
+        if isinstance(one, Evidence) and one.sentence
         if isinstance(one.estimate, Estimate)
         if one.estimate.low <= one.estimate.value <= one.estimate.high
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from importlib import import_module
 
 from course import labels
 from course.boxes.box import Box
@@ -12,7 +11,7 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, failed
 
-site = import_module("course.lessons.12_choose.site")
+from . import site
 
 Judged = Finding | None
 

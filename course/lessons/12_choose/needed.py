@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 
 from course.checks import Finding, Names, failed, passed
 
-decision = import_module("course.lessons.12_choose.decision")
+from . import decision
 
 FEWEST_NEEDS = 4
 
