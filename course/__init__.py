@@ -8,27 +8,36 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_HOME = {
-    "Process": "course.boxes.process",
-    "Sandbox": "course.boxes.sandbox",
-    "Container": "course.boxes.container",
-    "VirtualMachine": "course.boxes.machine",
-    "FakeBox": "course.boxes.fake",
-    "measure": "course.results",
-    "open_lesson": "course.study",
-    "course_map": "course.overview",
-    "machine_report": "course.overview",
-    "claims_ledger": "course.overview",
-}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 (a list of the names above, so that no name is written twice)
+def exports(package: str, files: str = "", **names: str) -> tuple:
+    """What a package lets others use: its ``__getattr__``, ``__dir__`` and ``__all__`` (PEP 562).
 
+    ``files``: those of its files that are used whole. Then, file by file, the names that are used
+    from it. All of it is loaded when it is first used.
+    """
+    home = {name: file for file, many in names.items() for name in many.split()}
+    known = sorted([*files.split(), *home])
 
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'course' has no attribute {name!r}")
+    def get(name: str) -> object:
+        if name in home:
+            return getattr(import_module(f"{package}.{home[name]}"), name)
+        if name in known:
+            return import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return get, lambda: known, known
 
 
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = exports(
+    "course",
+    **{
+        "boxes.process": "Process",
+        "boxes.sandbox": "Sandbox",
+        "boxes.container": "Container",
+        "boxes.machine": "VirtualMachine",
+        "boxes.fake": "FakeBox",
+        "results": "measure",
+        "study": "open_lesson",
+        "overview": "course_map machine_report claims_ledger",
+    },
+)
