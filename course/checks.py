@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from course.errors import CourseError
+
 DEADLINE = 20.0  # seconds; a probe that takes longer is reported as broken
 
 
@@ -56,6 +58,18 @@ def failed(observed: str, *hints: str) -> Finding:
 def not_attempted(observed: str = "nothing here yet", *hints: str) -> Finding:
     """There is no sign that anybody tried."""
     return Finding(Outcome.NOT_ATTEMPTED, observed, hints)
+
+
+def explained(probe: Callable[[], Finding]) -> Callable[[], Finding]:
+    """A probe of the machine whose CourseError is its finding: the error's mend is the hint."""
+
+    def look() -> Finding:
+        try:
+            return probe()
+        except CourseError as error:
+            return failed(error.found or error.expected, error.mend)
+
+    return look
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
@@ -20,9 +19,9 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
-from course.checks import Check, Finding, Outcome, failed, not_attempted, passed
+from course.checks import Check, Finding, Outcome, explained, failed, not_attempted, passed
 from course.engine import engine
-from course.errors import CourseError, FolderClosed
+from course.errors import FolderClosed
 
 GIB = 2**30
 ENOUGH_DISK = 3 * GIB  # both images in every form, and what the labs make
@@ -117,18 +116,6 @@ def _required(*kinds: type[Box]) -> list[Check]:
     return list({check.description: check for check in every}.values())
 
 
-def _explained(probe: Callable[[], Finding]) -> Callable[[], Finding]:
-    """A probe whose CourseError is its finding: the error's mend is the hint."""
-
-    def explained() -> Finding:
-        try:
-            return probe()
-        except CourseError as error:
-            return failed(error.found or error.expected, error.mend)
-
-    return explained
-
-
 def _cores() -> Finding:
     facts = host.facts()
     return passed(f"{facts['cores']} × {facts['cpu']}")
@@ -188,15 +175,15 @@ MACHINE = (
     Check("Python", lambda: passed(platform.python_version())),
     Check("processor", _cores),
     Check("memory", _memory),
-    Check("disk", _explained(_disk)),
+    Check("disk", explained(_disk)),
     Check("cgroups", _cgroups),
     Check("/dev/kvm", _kvm),
-    Check("accelerator that works", _explained(_accelerator)),
+    Check("accelerator that works", explained(_accelerator)),
 )
 TOOLS = (
-    Check("storage driver", _explained(_storage)),
-    Check("docker command", _explained(partial(_program, "docker"))),
-    Check("QEMU", _explained(partial(_program, "qemu-system-x86_64"))),
-    Check("QEMU for arm64", _explained(partial(_program, "qemu-system-aarch64"))),
+    Check("storage driver", explained(_storage)),
+    Check("docker command", explained(partial(_program, "docker"))),
+    Check("QEMU", explained(partial(_program, "qemu-system-x86_64"))),
+    Check("QEMU for arm64", explained(partial(_program, "qemu-system-aarch64"))),
 )
-IMAGES = tuple(Check(f"image {name}", _explained(partial(_image, name))) for name in images.NAMES)
+IMAGES = tuple(Check(f"image {name}", explained(partial(_image, name))) for name in images.NAMES)

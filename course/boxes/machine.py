@@ -24,9 +24,9 @@ from course.boxes.command_line import command_line, own_memory
 from course.boxes.plan import HOME, Hardware, Plan
 from course.boxes.process import busybox_check
 from course.boxes.running import Running
-from course.checks import Check, Finding, failed, passed
+from course.checks import Check, Finding, explained, passed
 from course.disks import UUID
-from course.errors import BoxError, NotEnoughMemory, NotRunning, ToolMissing
+from course.errors import BoxError, NotEnoughMemory, NotRunning
 
 DEADLINE = 120.0  # seconds for a start: emulated, on a busy machine, a boot takes its time
 MEMORY = {"tiny": "128M", "debian": "512M"}
@@ -87,11 +87,9 @@ class VirtualMachine(Box):
 
     @classmethod
     def requirements(cls) -> list[Check]:
+        @explained
         def probe() -> Finding:
-            try:
-                return passed(str(programs.require(f"qemu-system-{HOME}")))
-            except ToolMissing as error:
-                return failed(error.found, error.mend)
+            return passed(str(programs.require(f"qemu-system-{HOME}")))
 
         return [Check("QEMU is installed", probe), busybox_check()]
 

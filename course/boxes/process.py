@@ -14,18 +14,16 @@ from typing import Any
 from course import images, processes, reaper, rootfs
 from course.boxes import files, streams
 from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
-from course.checks import Check, Finding, failed, passed
-from course.errors import BoxError, ToolMissing
+from course.checks import Check, Finding, explained, passed
+from course.errors import BoxError
 
 
 def busybox_check() -> Check:
     """What every box needs, for all of them run the same programs."""
 
+    @explained
     def probe() -> Finding:
-        try:
-            return passed(str(rootfs.busybox()))
-        except ToolMissing as error:
-            return failed(error.found, error.mend)
+        return passed(str(rootfs.busybox()))
 
     return Check("a static busybox is installed", probe)
 
