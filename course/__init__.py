@@ -39,5 +39,6 @@ __getattr__, __dir__, __all__ = exports(
         "results": "measure",
         "study": "open_lesson",
         "overview": "course_map machine_report claims_ledger",
+        "system": "processes",
     },
 )

@@ -14,9 +14,9 @@ import pandas as pd
 import yaml
 
 from course import goals, pace, results, stats
-from course.bars import Bar
 from course.errors import CourseError, ResultsError
 from course.stats import Estimate
+from course.system import Bar
 from course.units import OF_COLUMN, number
 
 TITLE = """\

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from course import experiments, paths, results, stats
+from course import experiments, results, stats
 from course.errors import DataError, LessonError, ResultsError, unknown
-from course.schemas import best_match, validator
 from course.stats import Estimate
+from course.system import best_match, paths, validator
 from course.units import OF_COLUMN, number
 
 SCHEMA = Path(__file__).parent / "static" / "claims.schema.json"

@@ -15,8 +15,9 @@ from tempfile import TemporaryFile
 from threading import Timer
 from typing import Any
 
-from course import interrupts, programs, reaper, results, stats
+from course import results, stats
 from course.errors import CourseError, ToolMissing
+from course.system import interrupts, programs, reaper
 from course.trials import Arm
 from course.units import seconds
 

@@ -9,8 +9,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import programs, store
 from course.errors import BuildFailed
+from course.system import programs, store
 
 SIZE = 2 * 2**30  # bytes that the guest sees; the file holds what was written only
 UUID = "7b0c4dbe-2b0e-4d0a-9a52-0123456789ab"  # a random one would change the bytes

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from course import host, images, paths, programs
+from course import images
 from course.boxes import accelerator
 from course.boxes.box import Box
 from course.boxes.container import Container
@@ -22,6 +22,7 @@ from course.boxes.sandbox import Sandbox
 from course.checks import Check, Finding, Outcome, explained, failed, not_attempted, passed
 from course.engine import engine
 from course.errors import FolderClosed
+from course.system import host, paths, programs
 
 GIB = 2**30
 ENOUGH_DISK = 3 * GIB  # both images in every form, and what the labs make

@@ -10,7 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import apt, cpio, store, unpacking
+from course import apt, cpio, unpacking
+from course.system import store
 
 STATIC = Path(__file__).with_name("static")
 INIT, AGENT = STATIC / "guest_init.sh", STATIC / "guest_agent.sh"

@@ -11,11 +11,11 @@ from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
-from course import disks, guest, imports, programs, rootfs, store
-from course.bars import Bar
+from course import disks, guest, imports, rootfs
 from course.engine import answers, engine_errors
 from course.errors import ImageMissing
 from course.kernel import RECIPE, kernel
+from course.system import Bar, programs, store
 from course.unpacking import unpacked
 
 NAMES = ("tiny", "debian")

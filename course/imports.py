@@ -10,9 +10,9 @@ from pathlib import Path
 from docker.errors import APIError, ImageNotFound
 from docker.models.images import Image
 
-from course import store
 from course.engine import engine, engine_errors
 from course.errors import EngineError
+from course.system import store
 
 LABEL = "two-boxes.image"  # not `two-boxes`: containers inherit the labels of their image
 DIGEST = "two-boxes.digest"

@@ -8,7 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from course import apt, store
+from course import apt
+from course.system import store
 from course.unpacking import unpacked
 
 RECIPE = "1"  # change it when an equal package must give other bytes

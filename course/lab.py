@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course import lessons, store
+from course import lessons
 from course.errors import LessonError, ResourceError
+from course.system import store
 
 FOLDERS = ("notebooks", "labs", "solutions")
 MANIFEST = ".two-boxes.json"  # the checksum of each file as it was copied

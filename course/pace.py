@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from course import commands, figures, paths, provision, reaper, results, stats
+from course import commands, figures, provision, results, stats
 from course.errors import ResultsError
+from course.system import paths, reaper
 
 ROUNDS = 12
 TURNS = 40  # of the two stop-watches: their difference is small
@@ -28,7 +29,7 @@ LESSON = "from course import Container, VirtualMachine, figures, measure, open_l
 PLAIN = "import matplotlib.pyplot, pandas"
 MEMORY = """
 import os, ipykernel.kernelapp
-from course import processes
+from course.system import processes
 print(processes.memory([os.getpid()]))
 """
 # Prints how many seconds the import takes: the start of Python itself is not the course's.

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from course import host, imports, programs, rootfs, store
-from course.bars import Bar
+from course import imports, rootfs
 from course.engine import engine_errors
 from course.errors import BuildFailed, ImageMissing, ToolMissing
+from course.system import Bar, host, programs, store
 
 # The images that lessons run, and the packages that each is made of.
 PACKAGES = {

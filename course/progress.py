@@ -18,8 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
 
-from course import paths
 from course.errors import FolderClosed, ProgressError
+from course.system import paths
 
 TABLE = """CREATE TABLE IF NOT EXISTS event (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

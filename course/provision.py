@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from course import daemon, images, packages, programs
-from course.bars import Bar
+from course import daemon, images, packages
 from course.engine import answers, engine
 from course.errors import (
     CourseError,
@@ -27,6 +26,7 @@ from course.errors import (
     ImageDamaged,
     ToolMissing,
 )
+from course.system import Bar, programs
 
 Echo = Callable[[str], None]
 

@@ -15,7 +15,7 @@ import yaml
 
 from course.errors import QuizError
 from course.questions import KINDS, Choice, Question
-from course.schemas import ValidationError, validator
+from course.system import ValidationError, validator
 
 SCHEMA = Path(__file__).parent / "static" / "quiz.schema.json"
 

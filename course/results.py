@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from course import host, paths, store, trials
+from course import trials
 from course.errors import ResultsError
+from course.system import host, paths, store
 from course.trials import Arm, Trial
 
 PHASE = "phase "  # the columns of a trial's phases begin with this

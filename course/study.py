@@ -23,7 +23,7 @@ from IPython import get_ipython
 from pandas import DataFrame
 
 import __main__
-from course import claims, doctor, markup, quiz, reaper
+from course import claims, doctor, markup, quiz
 from course.errors import PartMissing, unknown
 from course.lessons import Lesson, labs
 from course.lessons import lesson as lesson_named
@@ -33,6 +33,7 @@ from course.progress import Progress
 from course.questions import Mark, Predict, Question, Verdict
 from course.recordings import replay_failures
 from course.reveal import Reveal, figure, together
+from course.system import reaper
 from course.widgets import CheckView, QuizView
 
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import GeneratorType
 
-from course.bars import Bar
+from course.system import Bar
 
 FEWEST_ROUNDS = 3  # a budget of time never leaves fewer
 FEWEST_IN_HASTE = 2

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from course import paths, reaper, trials
+from course import trials
+from course.system import paths, reaper
 
 WHOLE = {"tests", "notebooks", "solutions"}  # what `make test` runs
 SLOW = ("docker", "vm", "browser", "notebook")  # markers

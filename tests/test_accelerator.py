@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from course import paths
 from course.boxes import accelerator, kvm_probe, plain
 from course.boxes.accelerator import Verdict
 from course.errors import NeverAnswered, StartFailed
+from course.system import paths
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ HOMES = {
     "qemu": {"boxes/monitor.py"},
     "anywidget": {"widgets.py"},
     "matplotlib": {"drawing.py"},
-    "jsonschema": {"schemas.py"},
+    "jsonschema": {"system/schemas.py"},
     "rich": {"cli.py"},
     "click": {"cli.py", "authors.py"},
 }

@@ -5,8 +5,7 @@ from __future__ import annotations
 import IPython.display
 import pytest
 
-from course import bars
-from course.bars import Bar
+from course.system import Bar, bars
 
 
 class Output:

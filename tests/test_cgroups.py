@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from course.boxes import cgroups
 from course.errors import ResourceError
+from course.system import cgroups
 
 CAPS = {"memory": 2**24, "cpus": 0.5, "pids": 20}
 

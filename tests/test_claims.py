@@ -130,7 +130,7 @@ def home(tmp_path, monkeypatch):
     """Lessons with one claim, and a learner's data folder, both empty of results."""
     (tmp_path / "10_the_race").mkdir()
     (tmp_path / "10_the_race" / "claims.yaml").write_text(yaml.safe_dump([FIELDS]))
-    monkeypatch.setattr("course.paths.LESSONS", tmp_path)
+    monkeypatch.setattr("course.system.paths.LESSONS", tmp_path)
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
     return tmp_path
 

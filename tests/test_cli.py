@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from course import cli, imports, labels, store
+from course import cli, imports, labels
 from course.checks import Outcome
 from course.doctor import Report, Row
 from course.errors import EngineUnreachable
+from course.system import store
 
 
 def typed(*words: str) -> Result:

@@ -85,7 +85,7 @@ def test_an_emulated_pc_has_a_quick_firmware_where_qemu_brings_one(
 ) -> None:
     data = tmp_path / "share" / "qemu"
     data.mkdir(parents=True)
-    monkeypatch.setattr("course.programs.find", lambda _name: tmp_path / "bin" / "qemu")
+    monkeypatch.setattr("course.system.programs.find", lambda _name: tmp_path / "bin" / "qemu")
     assert "-bios" not in line(PLAN)
     (data / PLAN.firmware).touch()
     assert f"-bios {PLAN.firmware} -kernel" in line(PLAN)

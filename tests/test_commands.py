@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from course import commands, processes, results
+from course import commands, results
 from course.errors import CourseError, ToolMissing
+from course.system import processes
 
 
 def test_a_program_is_timed_to_its_end() -> None:

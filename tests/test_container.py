@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from faults.world import start_interrupted
 
-from course import Container, engine, labels, processes, reaper, rootfs
+from course import Container, engine, labels, rootfs
 from course.boxes.docker_run import docker_run, local
 from course.errors import (
     BoxError,
@@ -24,6 +24,7 @@ from course.errors import (
     ResourceError,
     StartFailed,
 )
+from course.system import processes, reaper
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nothing_left")]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from course import doctor, images, programs
+from course import doctor, images
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -17,6 +17,7 @@ from course.boxes.sandbox import Sandbox
 from course.checks import Check, Outcome, failed, passed
 from course.doctor import Row, Tier, diagnose
 from course.errors import EngineUnreachable
+from course.system import programs
 
 GOOD = [Check("it works", passed)]
 BAD = [Check("it works", lambda: failed("it does not", "mend it"))]

@@ -7,13 +7,14 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from course import experiments, host, results, stats
+from course import experiments, results, stats
 from course.boxes import accelerator
 from course.boxes.box import Output, Usage
 from course.boxes.fake import FakeBox
 from course.boxes.process import Process
 from course.checks import Check, failed
 from course.errors import BoxError, ResultsError
+from course.system import host
 
 MEGABYTE = 2**20
 
@@ -56,7 +57,7 @@ def test_only_the_start_is_timed_and_the_box_is_stopped_after_it() -> None:
 
 
 def test_what_a_machine_cannot_run_is_left_out(monkeypatch) -> None:
-    monkeypatch.setattr("course.programs.find", lambda name: None)
+    monkeypatch.setattr("course.system.programs.find", lambda name: None)
     assert experiments.can_run(FakeBox)
     assert not experiments.can_run(partial(Impossible))
     arms = experiments.start_arms({"fake": FakeBox, "impossible": Impossible})

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from course import images, imports, programs, rootfs
+from course import images, imports, rootfs
 from course.engine import engine
 from course.errors import DiskFull, EngineUnreachable, ImageDamaged, ImageMissing, ToolMissing
 from course.images import Image, container_image, image
+from course.system import programs
 
 
 @pytest.fixture

@@ -18,13 +18,13 @@ import pytest
 from faults.world import becomes_true
 from test_inside_a_container_lab import defined
 
-from course import claims, images, processes
-from course.boxes import cgroups
+from course import claims, images
 from course.boxes.container import Container
 from course.claims import Verdict
 from course.errors import CommandTimeout, LessonError
 from course.lessons import lesson
 from course.results import recorded
+from course.system import cgroups, processes
 
 LESSON = lesson("08_inside_a_container")
 CAPS = {"memory": 2**26, "cpu": 0.5, "pids": 20}

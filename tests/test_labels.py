@@ -14,10 +14,11 @@ from unittest.mock import Mock
 import pytest
 from requests.exceptions import HTTPError
 
-from course import labels, reaper
+from course import labels
 from course.engine import engine
 from course.errors import EngineError, EngineUnreachable
 from course.images import container_image
+from course.system import reaper
 
 MAKES_ONE_OF_EACH = """
 import io, time

@@ -9,11 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course import lessons, paths, quiz
+from course import lessons, quiz
 from course.checks import Outcome
 from course.errors import LessonError
 from course.lessons import Lesson, labs, notebooks
 from course.progress import Progress
+from course.system import paths
 
 sys.path.insert(0, str(Path(__file__).parent / "lessons"))
 from opened import HERE as FIXTURES
@@ -58,7 +59,7 @@ def test_an_installed_course_finds_its_notebooks_in_the_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "course" / "lessons"
-    monkeypatch.setattr("course.paths.LESSONS", package)
+    monkeypatch.setattr("course.system.paths.LESSONS", package)
     assert lessons.content_dir() == tmp_path, "a checkout: beside the package"
     (tmp_path / "course" / "content").mkdir(parents=True)
     assert lessons.content_dir() == tmp_path / "course" / "content"

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from faults.world import becomes_true
 
-from course import host, store
 from course.boxes import machine as machine_module
 from course.boxes import saved
 from course.boxes.machine import VirtualMachine
@@ -34,6 +33,7 @@ from course.errors import (
     ToolMissing,
 )
 from course.images import image
+from course.system import host, store
 
 pytestmark = [pytest.mark.vm, pytest.mark.usefixtures("nothing_left")]
 
@@ -381,7 +381,8 @@ def test_a_qemu_that_is_missing_comes_with_what_installs_it(
 ) -> None:
     find = machine_module.programs.find
     hidden = "qemu-system-aarch64"
-    monkeypatch.setattr("course.programs.find", lambda name: None if name == hidden else find(name))
+    there = lambda name: None if name == hidden else find(name)  # noqa: E731
+    monkeypatch.setattr("course.system.programs.find", there)
     with pytest.raises(ToolMissing, match="qemu-system-arm"):
         VirtualMachine(architecture="aarch64").start()
 

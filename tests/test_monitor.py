@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from course import reaper
 from course.boxes.monitor import Monitor
 from course.boxes.qemu import Qemu
 from course.errors import BoxError, DiskFull, NotRunning, StartFailed, ToolMissing
+from course.system import reaper
 
 pytestmark = pytest.mark.vm
 
@@ -141,7 +141,7 @@ def test_a_qemu_that_is_not_installed_comes_with_the_command_that_installs_it(
 
 FORGETS = """
 import os
-from course import VirtualMachine, reaper
+from course import VirtualMachine; from course.system import reaper
 box = VirtualMachine().start()
 box = VirtualMachine().start()
 print([state.name for state in reaper.folder().glob("vm-*")] == [box._vm.folder.name])

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from course import processes
+from course.system import processes
 
 
 def test_a_process_knows_its_parent_and_its_group() -> None:

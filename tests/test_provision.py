@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from course import daemon, images, packages, programs, provision
+from course import daemon, images, packages, provision
 from course.errors import (
     BuildFailed,
     EngineError,
@@ -19,6 +19,7 @@ from course.errors import (
     ToolMissing,
 )
 from course.provision import Step, apply, plan
+from course.system import programs
 
 
 class Machine:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from faults.world import becomes_true
 
-from course import processes, reaper
 from course.errors import FolderClosed
+from course.system import processes, reaper
 
 STARTS_A_PROGRAM = """
 import os, signal, sys, time
-from course import reaper
+from course.system import reaper
 state = reaper.state("thing")
 reaper.on_death(state, ["sh", "-c", 'echo ran >> "$0"', sys.argv[1]])
 program = reaper.spawn(state, ["sleep", "600"], stdout=reaper.subprocess.DEVNULL)
@@ -182,7 +182,7 @@ def test_folders_that_are_closed_to_their_owner_go_and_what_links_lead_to_stays(
     # Root enters every folder, so it has to lose that power for the test.
     as_owner = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     code = (
-        "import sys; from pathlib import Path; from course import reaper\n"
+        "import sys; from pathlib import Path; from course.system import reaper\n"
         "state = Path(sys.argv[1]); reaper.delete(state); assert not state.exists()\n"
         "reaper.delete(state)  # once more is fine"
     )
@@ -210,7 +210,7 @@ def test_the_guard_costs_a_start_next_to_nothing(run: Path) -> None:
 def test_the_files_of_a_lesson_go_with_its_kernel_however_it_ends(run: Path) -> None:
     code = """
 import os
-from course import open_lesson, reaper
+from course import open_lesson; from course.system import reaper
 (folder := open_lesson("05_images").scratch()).joinpath("page.html").write_text("mine")
 with reaper.scratch() as other:
     print(os.listdir(folder), other.is_dir(), flush=True)

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from course import host, results
+from course import results
 from course.boxes.qemu import Qemu
 from course.errors import ResultsError
+from course.system import host
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -46,8 +47,8 @@ def test_whatever_starts_a_qemu_the_results_know_whether_it_emulates(
     told, tier, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(host, "_noted", set())
-    monkeypatch.setattr("course.programs.require", lambda name: name)
-    monkeypatch.setattr("course.reaper.spawn", lambda *_, **__: None)
+    monkeypatch.setattr("course.system.programs.require", lambda name: name)
+    monkeypatch.setattr("course.system.reaper.spawn", lambda *_, **__: None)
     Qemu(tmp_path, ["qemu-system-x86_64", *told])
     assert results.table([{"arm": "by hand"}]).attrs["tier"] == tier
 
@@ -69,7 +70,7 @@ def test_what_an_emulated_vm_took_part_in_says_so_wherever_it_goes(tmp_path, mon
         "live",
         "emulated",
     ]
-    monkeypatch.setattr("course.paths.LESSONS", tmp_path)
+    monkeypatch.setattr("course.system.paths.LESSONS", tmp_path)
     recorded = results.pool([live, results.recorded("10_the_race", "race")])
     assert recorded.attrs["tier"] == "recorded"
     assert "VMs emulated · recorded on" in results.provenance(recorded)
@@ -175,7 +176,7 @@ def test_two_machines_are_not_pooled_without_saying_so() -> None:
 
 def test_recorded_results_say_that_they_are(tmp_path, monkeypatch) -> None:
     results.measure(ARMS, rounds=2, into=tmp_path / "10_the_race" / "recorded" / "race.csv")
-    monkeypatch.setattr("course.paths.LESSONS", tmp_path)
+    monkeypatch.setattr("course.system.paths.LESSONS", tmp_path)
     frame = results.recorded("10_the_race", "race")
     assert frame.attrs["tier"] == "recorded"
     assert "recorded on 20" in results.provenance(frame)

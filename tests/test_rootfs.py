@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from course import programs, rootfs, store
+from course import rootfs
 from course.errors import BuildFailed, DiskFull, ToolMissing
+from course.system import programs, store
 
 
 def program(folder: Path, name: str, script: str) -> None:

@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from faults.world import a_users_python, interrupted_after, start_interrupted
 
-from course import Sandbox, images, processes
-from course.boxes import cgroups, namespaces, zygote
+from course import Sandbox, images
+from course.boxes import namespaces, zygote
 from course.errors import NotRunning, ResourceError, StartFailed
+from course.system import cgroups, processes
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

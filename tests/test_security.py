@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from course import claims, processes
+from course import claims
 from course.boxes.container import Container
 from course.boxes.process import Process
 from course.claims import Verdict
@@ -17,6 +17,7 @@ from course.labels import label, remove_all
 from course.lessons import lesson
 from course.packages import package_image
 from course.results import recorded
+from course.system import processes
 
 LESSON = lesson("11_security")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from course import store
 from course.errors import DiskFull, ImageDamaged
+from course.system import store
 
 
 @pytest.fixture(autouse=True)

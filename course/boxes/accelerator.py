@@ -16,11 +16,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from course import paths, programs
 from course.boxes import plain
 from course.boxes.kvm_probe import DEVICE
 from course.boxes.plan import HOME
 from course.errors import NeverAnswered, StartFailed
+from course.system import paths, programs
 
 PROBE_DEADLINE, BOOT_DEADLINE = 5.0, 20.0  # seconds
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # random(4): another after each start

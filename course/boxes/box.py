@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from course import host
 from course.checks import Check, Outcome
 from course.errors import (
     BoxError,
@@ -20,6 +19,7 @@ from course.errors import (
     SnapshotMissing,
     StartFailed,
 )
+from course.system import host
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 RESTART = "box.stop(), then box.start()"  # mends a box that ended by itself

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import programs
 from course.boxes.plan import Plan
+from course.system import programs
 
 NODE = "own-disk"  # what QEMU's block layer calls the disk
 MEMORY = "memory"  # the file with a guest's memory, in the folder of a saved state

@@ -12,8 +12,8 @@ from typing import Any
 from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
-from course import images, interrupts, labels, processes, reaper
-from course.boxes import cgroups, docker_exec
+from course import images, labels
+from course.boxes import docker_exec
 from course.boxes.box import (
     RESTART,
     Box,
@@ -31,6 +31,7 @@ from course.boxes.process import busybox_check
 from course.checks import Check, Finding, explained, passed
 from course.engine import engine
 from course.errors import NotRunning, ResourceError
+from course.system import cgroups, interrupts, processes, reaper
 
 IDLE = ["sleep", "infinity"]  # process 1: it does nothing, and a kill ends it at once
 

@@ -15,8 +15,8 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.utils.socket import STDERR, STDOUT, read
 
-from course import interrupts
 from course.boxes.box import Output, command_timeout
+from course.system import interrupts
 
 MARK = "TWO_BOXES_COMMAND"  # in the environment of a command, and of all that it starts
 PATIENCE = 10.0  # seconds for killing a command

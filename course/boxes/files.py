@@ -7,8 +7,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from course import reaper
 from course.errors import BoxError, DiskFull
+from course.system import reaper
 
 
 def copy(source: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from course import host, images, processes, programs
+from course import images
 from course.boxes import accelerator, overlays, saved, wake
 from course.boxes.box import (
     Box,
@@ -27,6 +27,7 @@ from course.boxes.running import Running
 from course.checks import Check, Finding, explained, passed
 from course.disks import UUID
 from course.errors import BoxError, NotEnoughMemory, NotRunning
+from course.system import host, processes, programs
 
 DEADLINE = 120.0  # seconds for a start: emulated, on a busy machine, a boot takes its time
 MEMORY = {"tiny": "128M", "debian": "512M"}

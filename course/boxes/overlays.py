@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from course import programs
 from course.errors import BoxError, ImageDamaged, ImageMissing
+from course.system import programs
 
 BOOTS = b"\x55\xaa"  # what the firmware of a PC looks for
 

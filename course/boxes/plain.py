@@ -6,10 +6,11 @@ import gzip
 import time
 from pathlib import Path
 
-from course import images, reaper
+from course import images
 from course.boxes.plan import HOME
 from course.boxes.qemu import Qemu
 from course.kernel import kernel
+from course.system import reaper
 
 CONSOLES = "console=ttyS0 console=ttyAMA0"  # of a PC, and of an ARM machine
 READY = "ready"  # what the guest `tiny` prints at the end of its boot

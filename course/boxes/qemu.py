@@ -13,8 +13,8 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
-from course import host, processes, programs, reaper
 from course.errors import CourseError, FolderClosed, NameTaken, NeverAnswered, StartFailed
+from course.system import host, processes, programs, reaper
 
 LOOK = 0.05  # seconds between two looks whether a QEMU that has not called yet still runs
 PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone

@@ -10,7 +10,6 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
-from course import reaper
 from course.boxes import files, overlays, saved, wake
 from course.boxes.agent import Agent
 from course.boxes.box import Phases
@@ -19,6 +18,7 @@ from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
 from course.boxes.qemu import Qemu
 from course.errors import BoxError, NotRunning
+from course.system import reaper
 
 FULL = 2**20  # bytes: a disk with less room than this is full
 STATES = "states.qcow2"  # where a machine without a disk of its own keeps its snapshots

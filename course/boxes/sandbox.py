@@ -20,8 +20,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from course import images, interrupts, processes, reaper
-from course.boxes import cgroups, files, streams, zygote
+from course import images
+from course.boxes import files, streams, zygote
 from course.boxes.box import (
     RESTART,
     Box,
@@ -35,6 +35,7 @@ from course.boxes.box import (
 from course.boxes.process import busybox_check
 from course.checks import Check, Finding, failed, passed
 from course.errors import CommandTimeout, NeverAnswered, NotRunning
+from course.system import cgroups, interrupts, processes, reaper
 
 PATIENCE = 10.0  # seconds for the shim to do what it is told
 LARGEST = 2**16  # bytes in what it says
@@ -144,7 +145,7 @@ class Sandbox(Box):
         else:
             (self._state / "upper").mkdir()
         if self._is_capped:
-            remove = [sys.executable, "-P", "-m", "course.boxes.cgroups", self._group]
+            remove = [sys.executable, "-P", "-m", "course.system.cgroups", self._group]
             reaper.on_death(self._state, remove)
             caps = {"memory": self.memory, "cpus": self.cpus, "pids": self.pids_limit}
             self._caps = cgroups.make(self._group, **caps)

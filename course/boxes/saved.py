@@ -16,11 +16,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from course import paths, processes, programs, store
 from course.boxes import wake
 from course.boxes.command_line import command_line
 from course.boxes.monitor import Monitor
 from course.boxes.plan import Plan
+from course.system import paths, processes, programs, store
 
 STATE = "state"  # the file with all but the memory
 BASE = "base.qcow2"  # and the one with the disk as it was then

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import course
-from course import reaper
+from course.system import reaper
 
 
 @dataclass

@@ -14,9 +14,9 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from course import paths
 from course.checks import Task
 from course.errors import unknown
+from course.system import paths
 
 TITLES = {
     "00_start_here": "Start here",

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from course import host
 from course.engine import engine
 from course.errors import EngineError
+from course.system import host
 
 PAGE = Path(__file__).parents[2] / "TESTING.md"
 TEXT = """\

@@ -23,7 +23,7 @@ def on_a_small_disk(code: str, folder: Path, size: str, **environment: str) -> l
 
 SNAPSHOT = """
 import json, os, course
-from course import reaper
+from course.system import reaper
 from course.errors import DiskFull
 box = course.{kind}().start()
 box.exec("echo kept > /tmp/kept || echo kept > kept; head -c {bytes} /dev/urandom > large")
@@ -93,7 +93,7 @@ PROGRESS = """
 import json, os
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from course import paths
+from course.system import paths
 from course.progress import Progress
 kept = Progress()
 kept.record("a", "answered", "before")

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.vm]
 
 PATIENCE = 90.0  # seconds for a cell
 BEGIN = """
-from course import Container, Process, Sandbox, VirtualMachine, reaper
+from course import Container, Process, Sandbox, VirtualMachine; from course.system import reaper
 kinds = (Process, Sandbox, Container, VirtualMachine)
 for kind in kinds:
     with kind() as box: box.exec("true")

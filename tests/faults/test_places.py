@@ -15,7 +15,8 @@ import pytest
 from faults.table import Count
 from faults.world import HERE, Nursery, a_small_cache, a_users_python, leftovers, run_python
 
-from course import Container, Process, Sandbox, VirtualMachine, paths
+from course import Container, Process, Sandbox, VirtualMachine
+from course.system import paths
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 ANSWERS = """
@@ -119,7 +120,7 @@ def test_what_another_notebook_has_stays(
 
 
 STAYS = """
-from course import Process, Sandbox, VirtualMachine, reaper
+from course import Process, Sandbox, VirtualMachine; from course.system import reaper
 boxes = [kind().start() for kind in (Process, Sandbox, VirtualMachine)]
 said = [box.exec("echo here").stdout for box in boxes]
 print(reaper.session(), said.count("here\\n"), flush=True)

@@ -24,10 +24,10 @@ from types import FrameType
 from typing import Any
 
 import course
-from course import reaper
 from course.boxes import machine, zygote  # noqa: F401  imported before the fork: it saves time
 from course.boxes.box import Phases
 from course.boxes.container import Container  # noqa: F401  likewise
+from course.system import reaper
 
 OURS = str(Path(course.__file__).parent)
 WALLS = "the walls are being built"  # a sandbox: its process 1 works, and we wait for it

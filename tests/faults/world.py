@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from course import labels, paths
-from course.boxes import cgroups
+from course import labels
 from course.boxes.box import Box
 from course.engine import engine
 from course.errors import EngineError
+from course.system import cgroups, paths
 
 HERE = Path(__file__).parent
 PATIENCE = 40.0  # seconds for a guard to do its work on a busy machine

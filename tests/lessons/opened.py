@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course import paths
 from course.lessons import Lesson
 from course.progress import Progress
 from course.study import Study
+from course.system import paths
 
 HERE = Path(__file__).parent
 LESSON = Lesson("99_fixture", "A fixture", HERE / "99_fixture", HERE)

@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import apt, cpio, guest, images, store
+from course import apt, cpio, guest, images
 from course.boxes.machine import VirtualMachine
 from course.boxes.plan import Hardware
+from course.system import store
 from course.unpacking import module, unpacked
 
 PACKAGE = "linux-image-amd64"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from course import reaper, results, stats
+from course import results, stats
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -19,6 +19,7 @@ from course.boxes.plan import Hardware
 from course.boxes.process import Process
 from course.experiments import WORK, Make, can_run
 from course.kernel import kernel
+from course.system import reaper
 from course.trials import Arm
 
 from . import everyday

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
-from course import reaper
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, passed
 from course.errors import CourseError
+from course.system import reaper
 
 from . import sector
 

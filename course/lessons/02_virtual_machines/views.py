@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from course import results
-from course.bars import Bar
 from course.boxes.machine import VirtualMachine
 from course.drawing import GREY, INK, PAPER, Figure, beside, colour, paper, styled
+from course.system import Bar
 
 from . import experiments
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from docker.models.containers import Container
 
-from course import processes
 from course.drawing import COLOURS, Figure, paper, styled, tint
+from course.system import processes
 
 SHORT = {"containerd-shim-runc-v2": "shim", "libnetwork-setkey": "libnetwork"}
 VERBS = {"create", "init", "start", "delete"}  # what runc is asked to do

@@ -11,10 +11,10 @@ from pathlib import Path
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from course import processes
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import engine
 from course.labels import NAME, label
+from course.system import processes
 
 from . import answering
 

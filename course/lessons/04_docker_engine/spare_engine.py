@@ -17,10 +17,11 @@ import pandas as pd
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from course import processes, reaper, results
+from course import results
 from course.engine import engine
 from course.errors import EngineError, ToolMissing
 from course.images import container_image
+from course.system import processes, reaper
 
 COMMAND = ["sleep", "600"]  # what the containers of a spare engine do
 POLICIES = ("no", "on-failure", "always", "unless-stopped")

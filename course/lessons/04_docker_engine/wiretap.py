@@ -7,7 +7,7 @@ import socket
 import threading
 from socketserver import BaseRequestHandler, ThreadingUnixStreamServer
 
-from course import reaper
+from course.system import reaper
 
 REQUEST = re.compile(rb"^(GET|HEAD|POST|PUT|DELETE) (\S+) HTTP/1\.1\r$", re.MULTILINE)
 CHUNK = 65536  # bytes

@@ -11,8 +11,8 @@ import socket
 import subprocess
 import time
 
-from course import programs
 from course.errors import BoxError
+from course.system import programs
 
 OUTER, INNER, PREFIX = "10.213.77.1", "10.213.77.2", 30  # a network of two
 PATIENCE = 5.0  # seconds

@@ -19,9 +19,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from course import host, images, processes, reaper
-from course.boxes import cgroups
+from course import images
 from course.errors import CommandTimeout, ResourceError
+from course.system import cgroups, host, processes, reaper
 
 from . import assembly
 
@@ -174,7 +174,7 @@ def _group(part: str) -> Iterator[list[Path]]:
     """A control group with wide caps, for the room, or to be narrowed; no folder if refused."""
     name = f"two-boxes-{reaper.session()}-{next(_numbers)}-{part}"
     with _state("group") as state:
-        reaper.on_death(state, [sys.executable, "-P", "-m", "course.boxes.cgroups", name])
+        reaper.on_death(state, [sys.executable, "-P", "-m", "course.system.cgroups", name])
         try:
             yield _wide(name)
         finally:

@@ -14,7 +14,7 @@ from time import perf_counter, sleep
 
 import pandas as pd
 
-from course import experiments, images, labels, reaper, results
+from course import experiments, images, labels, results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -23,6 +23,7 @@ from course.boxes.sandbox import Sandbox
 from course.engine import engine
 from course.errors import NeverAnswered
 from course.experiments import Make, can_run, inside
+from course.system import reaper
 from course.trials import Arm
 
 from . import scatter

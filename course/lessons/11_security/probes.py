@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from docker.errors import APIError
 
-from course import reaper, results
+from course import results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -25,6 +25,7 @@ from course.engine import engine
 from course.experiments import can_run
 from course.images import container_image
 from course.labels import label
+from course.system import reaper
 
 from . import powers
 

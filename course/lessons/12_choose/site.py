@@ -12,11 +12,12 @@ from pathlib import Path
 
 import requests
 
-from course import disks, reaper
+from course import disks
 from course.boxes.box import Box
 from course.engine import engine
 from course.labels import label
 from course.packages import package_image
+from course.system import reaper
 
 NAME = "two-boxes-book"
 PORT = 80

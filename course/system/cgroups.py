@@ -1,6 +1,6 @@
 """Caps on memory, processors and processes: control groups, version 1 and version 2.
 
-``python -m course.boxes.cgroups NAME`` removes the group of that name.
+``python -m course.system.cgroups NAME`` removes the group of that name.
 Sources: kernel documentation, admin-guide/cgroup-v1 and admin-guide/cgroup-v2.rst.
 """
 
@@ -11,8 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from course import host
 from course.errors import ResourceError
+from course.system import host
 
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")

@@ -11,7 +11,7 @@ A box that stops well removes its own state folder. For every other end there is
 detached process that waits until this one is gone and then does what the state folders say.
 What a killed guard left undone is swept when the next session starts.
 
-``python -m course.reaper`` sweeps; ``python -m course.reaper SESSION`` is the guard.
+``python -m course.system.reaper`` sweeps; ``python -m course.system.reaper SESSION`` is the guard.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from course import paths, processes
-from course.interrupts import held_back
+from course.system import paths, processes
+from course.system.interrupts import held_back
 
 PATIENCE = 60.0  # seconds for one on_death command, and for a killed process to be gone
 GONE = ".gone"  # ends the name of a folder whose session is over
@@ -164,7 +164,7 @@ def guard(name: str) -> None:
 
 def _start_guard(path: Path) -> subprocess.Popen[bytes]:
     # -P and "/": a learner's own json.py or select.py must not be what the guard imports.
-    argv = [sys.executable, "-P", "-m", "course.reaper", path.name]
+    argv = [sys.executable, "-P", "-m", "course.system.reaper", path.name]
     environment = {**os.environ, "COURSE_RUN_DIR": str(path.parent)}
     return subprocess.Popen(argv, start_new_session=True, cwd="/", env=environment, **QUIET)
 

@@ -15,7 +15,7 @@ import platformdirs
 
 from course.errors import FolderClosed, unknown
 
-LESSONS = Path(__file__).parent / "lessons"
+LESSONS = Path(__file__).parents[1] / "lessons"
 
 
 def cache_dir() -> Path:

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from course import paths
 from course.errors import DiskFull, ImageDamaged
+from course.system import paths
 
 EPOCH = 1_735_689_600  # 2025-01-01: the date of what we build, so equal inputs give equal bytes
 MANIFEST = "manifest.json"  # size, time of change and checksum of each file at the top
