@@ -13,12 +13,13 @@ from statistics import median
 
 import pandas as pd
 
-from course import commands, images, labels, results, stats
+from course import commands, images, results, stats
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
+from course.engine import labels
 from course.errors import BoxError, ResultsError
 from course.system import host, programs
 from course.trials import Arm

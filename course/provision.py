@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from course import daemon, images, packages
-from course.engine import answers, engine
+from course import images, packages
+from course.engine import answers, daemon, engine
 from course.errors import (
     CourseError,
     EngineError,

@@ -11,8 +11,7 @@ from labkit import Lab
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.checks import Outcome
-from course.engine import engine
-from course.labels import remove_all
+from course.engine import engine, remove_all
 from course.lessons import labs, lesson
 from course.results import table
 from course.stats import Estimate

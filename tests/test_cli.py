@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from course import cli, imports, labels
+from course import cli, imports
 from course.checks import Outcome
 from course.doctor import Report, Row
+from course.engine import labels
 from course.errors import EngineUnreachable
 from course.system import store
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from faults.world import start_interrupted
 
-from course import Container, engine, labels, rootfs
+from course import Container, engine, rootfs
 from course.boxes.docker_run import docker_run, local
+from course.engine import labels
 from course.errors import (
     BoxError,
     CommandTimeout,

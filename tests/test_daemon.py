@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from course import daemon
+from course.engine import daemon
 from course.errors import EngineForbidden, EngineUnreachable
 
 # Everything of the second engine, and no bridge: this namespace has its own network, and its
@@ -21,8 +21,7 @@ DOCKERD = """#!/bin/sh
 exec {dockerd} --data-root {here}/data --exec-root {here}/exec --bridge none --iptables=false "$@"
 """
 START_TWICE = """
-from course import daemon
-from course.engine import engine
+from course.engine import daemon, engine
 daemon.start([])
 print(engine().info()["DockerRootDir"])
 daemon.start([])

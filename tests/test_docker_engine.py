@@ -11,10 +11,9 @@ from labkit import Lab
 
 from course import claims
 from course.checks import Outcome
-from course.engine import engine
+from course.engine import engine, label, remove_all
 from course.errors import EngineError
 from course.images import container_image
-from course.labels import label, remove_all
 from course.lessons import lesson
 from course.results import recorded
 

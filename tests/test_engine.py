@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from course import engine as engine_module
+from course.engine import client as engine_module
 from course.engine import engine, engine_errors
 from course.errors import EngineForbidden, EngineTooOld, EngineUnreachable
 

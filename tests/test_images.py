@@ -193,7 +193,7 @@ def test_a_container_runs_the_very_files(probe: Image) -> None:
 
 def test_without_an_engine_the_error_says_so(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
-    monkeypatch.setattr("course.engine._clients", {})
+    monkeypatch.setattr("course.engine.client._clients", {})
     with pytest.raises(EngineUnreachable):
         container_image("tiny")
 

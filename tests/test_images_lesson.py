@@ -13,10 +13,9 @@ from labkit import Lab
 
 from course import claims
 from course.checks import Outcome
-from course.engine import engine
+from course.engine import engine, remove_all
 from course.errors import BuildFailed
 from course.images import container_image
-from course.labels import remove_all
 from course.lessons import lesson
 from course.results import recorded
 

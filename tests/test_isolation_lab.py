@@ -10,8 +10,7 @@ import pytest
 from labkit import Lab
 
 from course.checks import Finding, Outcome
-from course.engine import engine
-from course.labels import label, remove_all
+from course.engine import engine, label, remove_all
 from course.lessons import lesson
 from course.packages import package_image
 

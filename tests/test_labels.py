@@ -14,8 +14,7 @@ from unittest.mock import Mock
 import pytest
 from requests.exceptions import HTTPError
 
-from course import labels
-from course.engine import engine
+from course.engine import engine, labels
 from course.errors import EngineError, EngineUnreachable
 from course.images import container_image
 from course.system import reaper
@@ -23,7 +22,7 @@ from course.system import reaper
 MAKES_ONE_OF_EACH = """
 import io, time
 from course.engine import engine
-from course.labels import label
+from course.engine import label
 docker, tag = engine(), "two-boxes-test-labels"
 docker.images.build(fileobj=io.BytesIO(b"FROM course/tiny"), tag=tag, labels=label(), rm=True)
 network = docker.networks.create("two-boxes-test-labels", labels=label())
@@ -147,6 +146,6 @@ def test_what_somebody_else_removes_first_is_no_fault(monkeypatch: pytest.Monkey
 
 def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
-    monkeypatch.setattr("course.engine._clients", {})
+    monkeypatch.setattr("course.engine.client._clients", {})
     with pytest.raises(EngineUnreachable):
         labels.remove_all("1-1")

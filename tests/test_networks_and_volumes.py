@@ -13,8 +13,7 @@ from docker.types import IPAMConfig, IPAMPool
 from labkit import Lab
 
 from course.checks import Outcome
-from course.engine import engine
-from course.labels import label, remove_all
+from course.engine import engine, label, remove_all
 from course.lessons import labs, lesson
 from course.packages import package_image
 

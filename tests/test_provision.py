@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from course import daemon, images, packages, provision
+from course import images, packages, provision
+from course.engine import daemon
 from course.errors import (
     BuildFailed,
     EngineError,

@@ -13,9 +13,8 @@ from docker.errors import NotFound
 from labkit import Lab
 
 from course.checks import Outcome
-from course.engine import engine
+from course.engine import engine, label, remove_all
 from course.images import container_image
-from course.labels import label, remove_all
 from course.lessons import labs, lesson
 from course.packages import package_image
 

@@ -11,9 +11,8 @@ from course import claims
 from course.boxes.container import Container
 from course.boxes.process import Process
 from course.claims import Verdict
-from course.engine import engine
+from course.engine import engine, label, remove_all
 from course.errors import BoxError
-from course.labels import label, remove_all
 from course.lessons import lesson
 from course.packages import package_image
 from course.results import recorded

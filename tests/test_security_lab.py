@@ -10,9 +10,8 @@ from labkit import Lab
 
 from course.boxes.container import Container
 from course.checks import Outcome
-from course.engine import engine
+from course.engine import engine, label, remove_all
 from course.images import container_image
-from course.labels import label, remove_all
 from course.lessons import lesson
 
 LAB = Lab("11_security")

@@ -13,8 +13,8 @@ from faults import sockets
 from faults.watch import Watch, is_open
 from faults.world import becomes_true, run_python
 
-from course import daemon, labels, provision
-from course.engine import engine
+from course import provision
+from course.engine import daemon, engine, labels
 from course.images import container_image
 
 ROOT = Path(__file__).parent.parent

@@ -14,9 +14,8 @@ from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.claims import Claim, Verdict
-from course.engine import engine
+from course.engine import engine, remove_all
 from course.errors import BoxError, NotRunning, SnapshotMissing
-from course.labels import remove_all
 from course.lessons import lesson
 from course.results import recorded, table
 

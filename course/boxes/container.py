@@ -12,7 +12,7 @@ from typing import Any
 from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
-from course import images, labels
+from course import images
 from course.boxes import docker_exec
 from course.boxes.box import (
     RESTART,
@@ -29,7 +29,7 @@ from course.boxes.docker_run import docker_run, local
 from course.boxes.engine_says import course_errors
 from course.boxes.process import busybox_check
 from course.checks import Check, Finding, explained, passed
-from course.engine import engine
+from course.engine import engine, labels
 from course.errors import NotRunning, ResourceError
 from course.system import cgroups, interrupts, processes, reaper
 

@@ -60,11 +60,12 @@ IN_AN_ENGINE = """
 import json, os
 from course.lessons import lesson
 spare = lesson("04_docker_engine").part("spare_engine").SpareEngine(False)
-from course import Container, engine
+from course import Container
+from course.engine import client
 from course.errors import DiskFull
 with spare:
     os.environ["DOCKER_HOST"] = f"unix://{spare._folder}/docker.sock"
-    engine._clients.clear()
+    client._clients.clear()
     box = Container().start()
     box.exec("echo kept > /kept; head -c 40000000 /dev/urandom > /large")
     try:

@@ -34,7 +34,7 @@ def at(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Inside, the course uses another engine."""
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", address)
-        patch.setattr("course.engine._clients", {})
+        patch.setattr("course.engine.client._clients", {})
         yield
 
 

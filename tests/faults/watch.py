@@ -18,7 +18,7 @@ import docker
 import pytest
 from faults.sockets import open_to_others
 
-from course import labels
+from course.engine import labels
 from course.system import processes
 
 LOOK = 0.1  # seconds between two looks at the sockets

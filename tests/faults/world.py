@@ -15,9 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from course import labels
 from course.boxes.box import Box
-from course.engine import engine
+from course.engine import engine, labels
 from course.errors import EngineError
 from course.system import cgroups, paths
 

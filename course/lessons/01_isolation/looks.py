@@ -11,8 +11,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from course.checks import Finding, failed, not_attempted
-from course.engine import engine
-from course.labels import NAME
+from course.engine import NAME, engine
 
 PATIENCE = 3.0  # seconds for one visit
 PAGE = re.compile(r"(bakery|library), (\d+) visits, Lua (\S+?)(?:,|$)")

@@ -12,8 +12,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import engine
-from course.labels import NAME, label
+from course.engine import NAME, engine, label
 from course.system import processes
 
 from . import answering

@@ -9,8 +9,7 @@ from docker.errors import ImageNotFound
 from docker.models.images import Image
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import engine
-from course.labels import NAME
+from course.engine import NAME, engine
 from course.units import size
 
 from . import digests

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from course import results
-from course.engine import engine, engine_errors
+from course.engine import engine, engine_errors, label
 from course.images import container_image
-from course.labels import label
 from course.system import reaper
 
 PAGE = b"two boxes"

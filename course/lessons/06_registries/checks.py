@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from course import labels
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import engine
+from course.engine import engine, labels
 from course.system import reaper
 
 from . import naming

@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 from docker.models.networks import Network
 from requests import Response
 
-from course import labels
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import engine
+from course.engine import engine, labels
 from course.system import reaper
 
 from . import load

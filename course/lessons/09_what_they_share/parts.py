@@ -10,11 +10,10 @@ from pathlib import Path
 from docker.models.images import Image
 from docker.models.volumes import Volume
 
-from course import labels
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
-from course.engine import engine
+from course.engine import engine, labels
 from course.system import programs
 
 DISK = "16M"  # the virtual machine's storage besides its root; it is made as large as that

@@ -11,8 +11,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import engine
-from course.labels import NAME
+from course.engine import NAME, engine
 
 from . import keys, mystery
 

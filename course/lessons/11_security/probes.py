@@ -21,10 +21,9 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
-from course.engine import engine
+from course.engine import engine, label
 from course.experiments import can_run
 from course.images import container_image
-from course.labels import label
 from course.system import reaper
 
 from . import powers

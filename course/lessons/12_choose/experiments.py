@@ -14,10 +14,9 @@ import requests
 from course import results
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
-from course.engine import engine, engine_errors
+from course.engine import engine, engine_errors, label
 from course.experiments import can_run
 from course.images import container_image
-from course.labels import label
 from course.system import programs, reaper
 
 Way = tuple[list[str], list[str]]  # the commands that were typed, the lines written to files

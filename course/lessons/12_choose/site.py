@@ -14,8 +14,7 @@ import requests
 
 from course import disks
 from course.boxes.box import Box
-from course.engine import engine
-from course.labels import label
+from course.engine import engine, label
 from course.packages import package_image
 from course.system import reaper
 

@@ -2,7 +2,7 @@
 
     docker.containers.run("course/tiny", labels=label())
 
-``python -m course.labels SESSION`` removes what a session left; its guard calls that.
+``python -m course.engine.labels SESSION`` removes what a session left; its guard calls that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from requests.exceptions import HTTPError
 
-from course.engine import engine, engine_errors
+from course.engine.client import engine, engine_errors
 from course.errors import EngineError
 from course.system import processes, reaper
 
@@ -78,7 +78,7 @@ def _removals(api: Any, chosen: dict[str, str]) -> Iterator[tuple[Callable[[], N
 @cache
 def _have_removed(session: str) -> None:
     # -P: a learner's own json.py must not be what the guard imports.
-    command = [sys.executable, "-P", "-m", "course.labels", session]
+    command = [sys.executable, "-P", "-m", "course.engine.labels", session]
     reaper.on_death(reaper.state("labels"), command)
 
 

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from course.engine import HUNG, engine
+from course.engine.client import HUNG, engine
 from course.errors import EngineForbidden, EngineUnreachable
 from course.system import paths, programs
 
