@@ -176,9 +176,9 @@ def export(file: Path) -> None:
 @main.command()
 def clean() -> None:
     """Remove what the course made here. Your workspace and your progress stay."""
-    from course import imports
     from course.engine import labels
     from course.errors import EngineError
+    from course.images import imports
     from course.system import paths, reaper
 
     reaper.sweep()

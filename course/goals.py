@@ -18,7 +18,7 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.errors import NotEnoughMemory
 from course.experiments import BOXES, can_run, first_answer
-from course.kernel import kernel
+from course.images import kernel
 
 ROUNDS = 12
 CROWDS = {"container": 100, "vm resumed": 20}

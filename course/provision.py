@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from course import images, packages
+from course import images
 from course.engine import answers, daemon, engine
 from course.errors import (
     CourseError,
@@ -26,6 +26,7 @@ from course.errors import (
     ImageDamaged,
     ToolMissing,
 )
+from course.images import packages
 from course.system import Bar, programs
 
 Echo = Callable[[str], None]

@@ -20,7 +20,7 @@ MAP = (ROOT / "ARCHITECTURE.md").read_text()
 HOMES = {
     "docker": {
         "engine/client.py",
-        "imports.py",
+        "images/imports.py",
         "boxes/container.py",
         "boxes/docker_exec.py",
         "boxes/engine_says.py",

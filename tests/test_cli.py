@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from course import cli, imports
+from course import cli
 from course.checks import Outcome
 from course.doctor import Report, Row
 from course.engine import labels
 from course.errors import EngineUnreachable
+from course.images import imports
 from course.system import store
 
 

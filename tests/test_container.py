@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from faults.world import start_interrupted
 
-from course import Container, engine, rootfs
+from course import Container, engine
 from course.boxes.docker_run import docker_run, local
 from course.engine import labels
 from course.errors import (
@@ -25,6 +25,7 @@ from course.errors import (
     ResourceError,
     StartFailed,
 )
+from course.images import rootfs
 from course.system import processes, reaper
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nothing_left")]

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from course import apt, cpio, guest, kernel, unpacking
 from course.errors import BuildFailed, DiskFull, ToolMissing
+from course.images import apt, cpio, guest, unpacking
+from course.images import linux as kernel
 
 MODULE = b"\x7fELF code"
 

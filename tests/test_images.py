@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from course import images, imports, rootfs
 from course.engine import engine
 from course.errors import DiskFull, EngineUnreachable, ImageDamaged, ImageMissing, ToolMissing
-from course.images import Image, container_image, image
+from course.images import container_image, forms, image, imports, rootfs
+from course.images.forms import Image
 from course.system import programs
 
 
@@ -50,12 +50,12 @@ def test_the_root_runs(cache: Path) -> None:
 
 
 def test_verify_reads_every_part(cache: Path) -> None:
-    assert not images.verify("tiny")
+    assert not forms.verify("tiny")
     root = image("tiny").root
-    assert images.verify("tiny")
+    assert forms.verify("tiny")
     (root / "etc/passwd").write_text("changed")
     with pytest.raises(ImageDamaged, match="passwd"):
-        images.verify("tiny")
+        forms.verify("tiny")
 
 
 def test_a_discarded_image_is_built_again(cache: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_discarded_image_is_built_again(cache: Path) -> None:
     archive.write_bytes(b"")
     with pytest.raises(ImageDamaged):
         image("tiny")
-    images.discard("tiny")
+    forms.discard("tiny")
     assert image("tiny").archive == archive
     assert archive.stat().st_size > 0
 
@@ -86,7 +86,7 @@ def test_the_disk_holds_the_root_filesystem(cache: Path) -> None:
 
 def test_the_disk_is_the_same_bytes_each_time(cache: Path) -> None:
     first = image("tiny").disk.read_bytes()
-    images.discard("tiny")
+    forms.discard("tiny")
     assert image("tiny").disk.read_bytes() == first
 
 
@@ -103,9 +103,9 @@ def test_the_disk_without_its_tools_says_what_to_install(
 BUILD = """
 import os, sys
 os.environ["COURSE_CACHE_DIR"] = sys.argv[1]
-from course import images
+from course.images import forms
 try:
-    images.image("tiny").disk
+    forms.image("tiny").disk
 except Exception as error:
     print(type(error).__name__)
 """
@@ -134,7 +134,7 @@ def test_a_killed_build_leaves_nothing_that_could_be_used(moment: str, cache: Pa
         builder.kill()
     assert builder.returncode == -signal.SIGKILL
     assert image("tiny").disk.stat().st_size > 0
-    assert images.verify("tiny")
+    assert forms.verify("tiny")
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def probe(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Image]:
     """An image of its own, so that nobody's course/tiny is replaced."""
     archive = image("tiny").archive
     probe = Image("probe", f"two-boxes-test/probe:{os.getpid()}", "1", archive)
-    monkeypatch.setattr(images, "image", lambda name: probe)
+    monkeypatch.setattr(forms, "image", lambda name: probe)
     yield probe
     engine().images.remove(probe.tag, force=True)
 
@@ -160,7 +160,7 @@ def test_the_engine_gets_it_again_when_the_digest_changed(
 ) -> None:
     container_image("probe")
     newer = Image(probe.name, probe.tag, "2", probe.archive)
-    monkeypatch.setattr(images, "image", lambda name: newer)
+    monkeypatch.setattr(forms, "image", lambda name: newer)
     older = engine().images.get(probe.tag).id
     tag = container_image("probe")
     assert engine().images.get(tag).labels[imports.DIGEST] == "2"

@@ -15,8 +15,8 @@ from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.claims import Verdict
 from course.errors import NotRunning
+from course.images import package_image
 from course.lessons import lesson
-from course.packages import package_image
 from course.results import recorded
 
 LESSON = lesson("01_isolation")

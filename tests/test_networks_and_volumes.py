@@ -14,8 +14,8 @@ from labkit import Lab
 
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
+from course.images import package_image
 from course.lessons import labs, lesson
-from course.packages import package_image
 
 SLUG = "07_networks_and_volumes"
 LESSON = lesson(SLUG)

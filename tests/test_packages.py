@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from course import packages
 from course.engine import engine
 from course.errors import BuildFailed, ImageMissing, ToolMissing
-from course.imports import DIGEST
-from course.packages import PACKAGES, VERSIONS, package_image
+from course.images import package_image, packages
+from course.images.imports import DIGEST
+from course.images.packages import PACKAGES, VERSIONS
 
 
 @pytest.fixture

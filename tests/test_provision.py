@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from course import images, packages, provision
+from course import images, provision
 from course.engine import daemon
 from course.errors import (
     BuildFailed,
@@ -19,6 +19,7 @@ from course.errors import (
     ImageDamaged,
     ToolMissing,
 )
+from course.images import packages
 from course.provision import Step, apply, plan
 from course.system import programs
 

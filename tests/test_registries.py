@@ -14,9 +14,8 @@ from labkit import Lab
 
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
-from course.images import container_image
+from course.images import container_image, package_image
 from course.lessons import labs, lesson
-from course.packages import package_image
 
 registry = lesson("06_registries").part("registry")
 LESSON = lesson("06_registries")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from course import rootfs
 from course.errors import BuildFailed, DiskFull, ToolMissing
+from course.images import rootfs
 from course.system import programs, store
 
 

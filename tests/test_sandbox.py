@@ -136,7 +136,7 @@ def test_a_group_that_cannot_be_made_is_one_clear_error(
 
 
 def test_a_wall_that_cannot_be_built_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images.Image, "root", Path("/nowhere"))
+    monkeypatch.setattr("course.images.forms.Image.root", Path("/nowhere"))
     with pytest.raises(StartFailed, match="No such file"):
         Sandbox().start()
 

@@ -13,8 +13,8 @@ from course.boxes.process import Process
 from course.claims import Verdict
 from course.engine import engine, label, remove_all
 from course.errors import BoxError
+from course.images import package_image
 from course.lessons import lesson
-from course.packages import package_image
 from course.results import recorded
 from course.system import processes
 

@@ -1,4 +1,4 @@
-"""The host's end of the talk with the agent in a guest; the other is ``static/guest_agent.sh``."""
+"""The host's end of the talk with the agent in a guest; the other is ``images/guest_agent.sh``."""
 
 from __future__ import annotations
 

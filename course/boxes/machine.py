@@ -25,8 +25,8 @@ from course.boxes.plan import HOME, Hardware, Plan
 from course.boxes.process import busybox_check
 from course.boxes.running import Running
 from course.checks import Check, Finding, explained, passed
-from course.disks import UUID
 from course.errors import BoxError, NotEnoughMemory, NotRunning
+from course.images import UUID
 from course.system import host, processes, programs
 
 DEADLINE = 120.0  # seconds for a start: emulated, on a busy machine, a boot takes its time

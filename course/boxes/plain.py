@@ -9,7 +9,7 @@ from pathlib import Path
 from course import images
 from course.boxes.plan import HOME
 from course.boxes.qemu import Qemu
-from course.kernel import kernel
+from course.images import kernel
 from course.system import reaper
 
 CONSOLES = "console=ttyS0 console=ttyAMA0"  # of a PC, and of an ARM machine

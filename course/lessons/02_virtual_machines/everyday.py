@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import apt, cpio, guest, images
+from course import images
 from course.boxes.machine import VirtualMachine
 from course.boxes.plan import Hardware
+from course.images import apt, cpio, guest, module, unpacked
 from course.system import store
-from course.unpacking import module, unpacked
 
 PACKAGE = "linux-image-amd64"
 # In the order in which they are loaded: what a module needs stands before it.
@@ -40,7 +40,7 @@ def _make(folder: Path) -> None:
         (folder / "kernel").write_bytes(unpacked(next(files.glob("boot/vmlinuz-*")).read_bytes()))
         modules = next(files.glob("**/lib/modules/*/kernel"))
         first = guest.initramfs(images.image("tiny").archive, modules)
-        # The kernel unpacks one archive after another. Source: the same as for course.cpio.
+        # The kernel unpacks one archive after another. Source: the same as for course.images.cpio.
         (folder / "initrd").write_bytes(first + cpio.pack(_drivers(modules)))
 
 

@@ -18,7 +18,7 @@ from course.boxes.machine import VirtualMachine
 from course.boxes.plan import Hardware
 from course.boxes.process import Process
 from course.experiments import WORK, Make, can_run
-from course.kernel import kernel
+from course.images import kernel
 from course.system import reaper
 from course.trials import Arm
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import requests
 
-from course import disks
 from course.boxes.box import Box
 from course.engine import engine, label
-from course.packages import package_image
+from course.images import disks, package_image
 from course.system import reaper
 
 NAME = "two-boxes-book"

@@ -10,12 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import apt, cpio, unpacking
+from course.images import apt, cpio, unpacking
 from course.system import store
 
-STATIC = Path(__file__).with_name("static")
-INIT, AGENT = STATIC / "guest_init.sh", STATIC / "guest_agent.sh"
-UNIT = STATIC / "guest_agent.service"
+HERE = Path(__file__).parent
+INIT, AGENT = HERE / "guest_init.sh", HERE / "guest_agent.sh"
+UNIT = HERE / "guest_agent.service"
 # The modules behind each word that `DRIVERS=` may hold on the kernel's command line; what a
 # module needs stands before it.
 DRIVERS = {

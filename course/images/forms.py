@@ -11,12 +11,12 @@ from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
-from course import disks, guest, imports, rootfs
 from course.engine import answers, engine_errors
 from course.errors import ImageMissing
-from course.kernel import RECIPE, kernel
+from course.images import disks, guest, imports, rootfs
+from course.images.linux import RECIPE, kernel
+from course.images.unpacking import unpacked
 from course.system import Bar, programs, store
-from course.unpacking import unpacked
 
 NAMES = ("tiny", "debian")
 DEBIAN_FILES = rootfs.DEBIAN_FILES | guest.debian_files()

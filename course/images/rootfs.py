@@ -21,8 +21,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from course import apt
 from course.errors import BuildFailed, CourseError
+from course.images import apt
 from course.system import programs, store
 
 Progress = Callable[[float, str], None]  # what part is done, from 0 to 1, and what is being done

@@ -8,9 +8,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from course import apt
+from course.images import apt
+from course.images.unpacking import unpacked
 from course.system import store
-from course.unpacking import unpacked
 
 RECIPE = "1"  # change it when an equal package must give other bytes
 

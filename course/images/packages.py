@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from course import imports, rootfs
 from course.engine import engine_errors
 from course.errors import BuildFailed, ImageMissing, ToolMissing
+from course.images import imports, rootfs
 from course.system import Bar, host, programs, store
 
 # The images that lessons run, and the packages that each is made of.

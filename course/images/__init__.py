@@ -1,0 +1,13 @@
+"""Root filesystems from distribution packages, and all that boxes need to be made of them."""
+
+from course import exports
+
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    "apt cpio disks guest imports packages rootfs",
+    disks="UUID",
+    forms="NAMES container_image discard image is_ready prepare verify",
+    linux="kernel",
+    packages="package_image",
+    unpacking="module unpacked",
+)
