@@ -36,7 +36,7 @@ __getattr__, __dir__, __all__ = exports(
         "boxes.container": "Container",
         "boxes.machine": "VirtualMachine",
         "boxes.fake": "FakeBox",
-        "results": "measure",
+        "measuring": "figures measure results stats units",
         "study": "open_lesson",
         "overview": "course_map machine_report claims_ledger",
         "system": "processes",

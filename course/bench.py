@@ -13,11 +13,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from course import goals, pace, results, stats
+from course import goals, pace
 from course.errors import CourseError, ResultsError
-from course.stats import Estimate
+from course.measuring import OF_COLUMN, Estimate, number, results, stats
 from course.system import Bar
-from course.units import OF_COLUMN, number
 
 TITLE = """\
 # Benchmarks

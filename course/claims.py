@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from course import experiments, results, stats
+from course import experiments
 from course.errors import DataError, LessonError, ResultsError, unknown
-from course.stats import Estimate
+from course.measuring import OF_COLUMN, Estimate, number, results, stats
 from course.system import best_match, paths, validator
-from course.units import OF_COLUMN, number
 
 SCHEMA = Path(__file__).parent / "static" / "claims.schema.json"
 

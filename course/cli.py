@@ -105,7 +105,7 @@ def race(rounds: int, as_json: bool) -> None:
 @as_json
 def measure(command: Sequence[str], rounds: int, as_json: bool) -> None:
     """Time a COMMAND: median and 95 % interval. Options of ours stand before it."""
-    from course import commands
+    from course.measuring import commands
 
     found = commands.measure(command, rounds)
     show(found, [commands.row(found)], as_json)

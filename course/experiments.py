@@ -13,7 +13,7 @@ from statistics import median
 
 import pandas as pd
 
-from course import commands, images, results, stats
+from course import images
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -21,9 +21,8 @@ from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
 from course.engine import labels
 from course.errors import BoxError, ResultsError
+from course.measuring import Arm, commands, number, results, seconds, stats
 from course.system import host, programs
-from course.trials import Arm
-from course.units import number, seconds
 
 Make = Callable[[], Box]
 

@@ -12,13 +12,14 @@ from itertools import product
 
 import pandas as pd
 
-from course import commands, experiments, images, results
+from course import experiments, images
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.errors import NotEnoughMemory
 from course.experiments import BOXES, can_run, first_answer
 from course.images import kernel
+from course.measuring import commands, results
 
 ROUNDS = 12
 CROWDS = {"container": 100, "vm resumed": 20}

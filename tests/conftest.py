@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from course import trials
+from course.measuring import trials
 from course.system import paths, reaper
 
 WHOLE = {"tests", "notebooks", "solutions"}  # what `make test` runs
@@ -136,7 +136,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _note(path: Path, began: float) -> None:
-    from course import results
+    from course.measuring import results
 
     row = {"arm": "whole suite", "round": 1, "seconds": time.monotonic() - began}
     results.write(results.table([row]), path)

@@ -27,7 +27,7 @@ HOMES = {
     },
     "qemu": {"boxes/monitor.py"},
     "anywidget": {"widgets.py"},
-    "matplotlib": {"drawing.py"},
+    "matplotlib": {"measuring/drawing.py"},
     "jsonschema": {"system/schemas.py"},
     "rich": {"cli.py"},
     "click": {"cli.py", "authors.py"},

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from course import bench, cli, goals, pace, provision, results
+from course import bench, cli, goals, pace, provision
 from course.bench import Goal
 from course.errors import CourseError, NotEnoughMemory, ToolMissing
+from course.measuring import results
 
 HALF = Goal("half / whole", "half", 0.6, "whole")
 

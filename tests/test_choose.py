@@ -13,8 +13,8 @@ from course.claims import Claim, Judgement, Verdict
 from course.cli import main
 from course.errors import LessonError
 from course.lessons import lesson, lessons
-from course.results import recorded
-from course.stats import Estimate
+from course.measuring import Estimate
+from course.measuring.results import recorded
 
 LESSON = lesson("12_choose")
 EVERY = [claim for found in lessons() for claim in claims.claims(found.slug)]

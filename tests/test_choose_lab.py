@@ -13,8 +13,8 @@ from course.boxes.machine import VirtualMachine
 from course.checks import Outcome
 from course.engine import engine, remove_all
 from course.lessons import labs, lesson
-from course.results import table
-from course.stats import Estimate
+from course.measuring import Estimate
+from course.measuring.results import table
 
 LAB = Lab("12_choose")
 LESSON, check, hinted = LAB.lesson, LAB.check, LAB.hinted

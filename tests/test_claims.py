@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from course import claims, figures, results
+from course import claims
 from course.claims import Claim, Verdict
 from course.errors import DataError, LessonError, ResultsError
 from course.lessons import lessons
+from course.measuring import figures, results
 
 EVERY = [claim for lesson in lessons() for claim in claims.claims(lesson.slug)]
 FIELDS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from course import commands, results
 from course.errors import CourseError, ToolMissing
+from course.measuring import commands, results
 from course.system import processes
 
 

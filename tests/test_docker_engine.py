@@ -15,7 +15,7 @@ from course.engine import engine, label, remove_all
 from course.errors import EngineError
 from course.images import container_image
 from course.lessons import lesson
-from course.results import recorded
+from course.measuring.results import recorded
 
 LAB = Lab("04_docker_engine")
 LESSON, check = LAB.lesson, LAB.check

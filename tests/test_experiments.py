@@ -7,13 +7,14 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from course import experiments, results, stats
+from course import experiments
 from course.boxes import accelerator
 from course.boxes.box import Output, Usage
 from course.boxes.fake import FakeBox
 from course.boxes.process import Process
 from course.checks import Check, failed
 from course.errors import BoxError, ResultsError
+from course.measuring import results, stats
 from course.system import host
 
 MEGABYTE = 2**20

@@ -13,8 +13,7 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
-from course import drawing, figures, results, stats, units
-from course.drawing import Figure
+from course.measuring import Figure, drawing, figures, results, stats, units
 
 MEDIANS = {"process": 0.0012, "container": 0.24, "docker run": 0.33, "vm booted": 1.6}
 LEVELS = ["nothing", "its own", "the host's"]

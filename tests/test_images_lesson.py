@@ -17,7 +17,7 @@ from course.engine import engine, remove_all
 from course.errors import BuildFailed
 from course.images import container_image
 from course.lessons import lesson
-from course.results import recorded
+from course.measuring.results import recorded
 
 LAB = Lab("05_images")
 LESSON, check = LAB.lesson, LAB.check

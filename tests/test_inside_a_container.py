@@ -23,7 +23,7 @@ from course.boxes.container import Container
 from course.claims import Verdict
 from course.errors import CommandTimeout, LessonError
 from course.lessons import lesson
-from course.results import recorded
+from course.measuring.results import recorded
 from course.system import cgroups, processes
 
 LESSON = lesson("08_inside_a_container")

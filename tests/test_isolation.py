@@ -17,7 +17,7 @@ from course.claims import Verdict
 from course.errors import NotRunning
 from course.images import package_image
 from course.lessons import lesson
-from course.results import recorded
+from course.measuring.results import recorded
 
 LESSON = lesson("01_isolation")
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course import results
 from course.boxes import accelerator
 from course.boxes.fake import FakeBox
 from course.boxes.process import Process
 from course.experiments import clocked
 from course.lessons import lesson
+from course.measuring import results
 
 SLUG = "10_the_race"
 race, pictures, published, scatter = (

@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 from labkit import Lab
 
-from course import results, stats
 from course.checks import Outcome
-from course.stats import Estimate
+from course.measuring import Estimate, results, stats
 
 LAB = Lab("10_the_race")
 LESSON, check = LAB.lesson, LAB.check

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from course import results
 from course.boxes.qemu import Qemu
 from course.errors import ResultsError
+from course.measuring import results
 from course.system import host
 
 pytestmark = pytest.mark.usefixtures("unhurried")

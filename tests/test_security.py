@@ -15,7 +15,7 @@ from course.engine import engine, label, remove_all
 from course.errors import BoxError
 from course.images import package_image
 from course.lessons import lesson
-from course.results import recorded
+from course.measuring.results import recorded
 from course.system import processes
 
 LESSON = lesson("11_security")

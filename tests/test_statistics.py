@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course import stats
+from course.measuring import stats
 
 pytestmark = pytest.mark.statistics
 

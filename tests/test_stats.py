@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course import stats
 from course.errors import ResultsError
-from course.stats import Estimate
+from course.measuring import Estimate, stats
 
 
 def trials(**arms: list[float]) -> pd.DataFrame:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from course import trials
-from course.trials import Trial
+from course.measuring import trials
+from course.measuring.trials import Trial
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 

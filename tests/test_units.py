@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from course import units
+from course.measuring import units
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from course import claims, drawing, results
+from course import claims
 from course.boxes import saved
 from course.boxes.fake import FakeBox
 from course.boxes.machine import VirtualMachine
 from course.claims import Verdict
 from course.errors import StartFailed
 from course.lessons import lesson
+from course.measuring import drawing, results
 
 LESSON = lesson("02_virtual_machines")
 

@@ -13,7 +13,7 @@ from labkit import Lab
 from course.boxes.machine import VirtualMachine
 from course.checks import Outcome
 from course.lessons import lesson
-from course.stats import Estimate
+from course.measuring import Estimate
 
 LAB = Lab("02_virtual_machines")
 LESSON, check, hinted = LAB.lesson, LAB.check, LAB.hinted

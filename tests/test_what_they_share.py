@@ -17,7 +17,7 @@ from course.claims import Claim, Verdict
 from course.engine import engine, remove_all
 from course.errors import BoxError, NotRunning, SnapshotMissing
 from course.lessons import lesson
-from course.results import recorded, table
+from course.measuring.results import recorded, table
 
 LESSON = lesson("09_what_they_share")
 BOTH = [pytest.param(Container, marks=pytest.mark.docker)]

@@ -10,14 +10,13 @@ from uuid import uuid4
 
 import pandas as pd
 
-from course import results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.process import Process
 from course.boxes.sandbox import Sandbox
 from course.experiments import can_run, clocked
-from course.trials import Arm
+from course.measuring import Arm, results
 
 Make = Callable[[], Box]
 

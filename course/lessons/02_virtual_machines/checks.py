@@ -6,9 +6,9 @@ import platform
 
 import pandas as pd
 
-from course import stats
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
+from course.measuring import stats
 
 from . import experiments, looks
 

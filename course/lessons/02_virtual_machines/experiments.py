@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from course import results, stats
 from course.boxes import accelerator
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -19,8 +18,8 @@ from course.boxes.plan import Hardware
 from course.boxes.process import Process
 from course.experiments import WORK, Make, can_run
 from course.images import kernel
+from course.measuring import Arm, results, stats
 from course.system import reaper
-from course.trials import Arm
 
 from . import everyday
 

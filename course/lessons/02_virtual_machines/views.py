@@ -6,9 +6,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from course import results
 from course.boxes.machine import VirtualMachine
-from course.drawing import GREY, INK, PAPER, Figure, beside, colour, paper, styled
+from course.measuring import GREY, INK, PAPER, Figure, beside, colour, paper, results, styled
 from course.system import Bar
 
 from . import experiments

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pandas as pd
 
-from course import results
+from course.measuring import results
 
 from . import guests, native
 from .devices import Bus

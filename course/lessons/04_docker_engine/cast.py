@@ -11,7 +11,7 @@ from pathlib import Path
 
 from docker.models.containers import Container
 
-from course.drawing import COLOURS, Figure, paper, styled, tint
+from course.measuring import COLOURS, Figure, paper, styled, tint
 from course.system import processes
 
 SHORT = {"containerd-shim-runc-v2": "shim", "libnetwork-setkey": "libnetwork"}

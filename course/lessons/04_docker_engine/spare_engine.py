@@ -17,10 +17,10 @@ import pandas as pd
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from course import results
 from course.engine import engine
 from course.errors import EngineError, ToolMissing
 from course.images import container_image
+from course.measuring import results
 from course.system import processes, reaper
 
 COMMAND = ["sleep", "600"]  # what the containers of a spare engine do

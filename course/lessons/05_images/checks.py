@@ -10,7 +10,7 @@ from docker.models.images import Image
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import NAME, engine
-from course.units import size
+from course.measuring import size
 
 from . import digests
 from .layers import MEBIBYTE, content, hidden_bytes, layers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from course import results
 from course.engine import engine, engine_errors, label
 from course.images import container_image
+from course.measuring import results
 from course.system import reaper
 
 PAGE = b"two boxes"

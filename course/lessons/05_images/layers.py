@@ -11,8 +11,7 @@ from pathlib import PurePosixPath
 
 from docker.models.images import Image
 
-from course.drawing import COLOURS, GREY, Figure, beside, paper, styled
-from course.units import size
+from course.measuring import COLOURS, GREY, Figure, beside, paper, size, styled
 
 WHITEOUT = ".wh."  # OCI image specification, "Image Layer Filesystem Changeset", Whiteouts
 MEBIBYTE = 2**20

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from docker.models.networks import Network
 from matplotlib.axes import Axes
 
-from course.drawing import COLOURS, GREY, INK, Figure, paper, styled, tint
 from course.engine import engine, label
 from course.images import container_image
+from course.measuring import COLOURS, GREY, INK, Figure, paper, styled, tint
 
 # A line of `ip -o link`: 9: veth1c2d@if8: <…> mtu 1500 qdisc noqueue master br-7c0f state UP …
 LINK = re.compile(r"^(?P<index>\d+): (?P<name>[\w.-]+)(?:@\S+)?: .* master (?P<bridge>\S+) ", re.M)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from course import results
 from course.errors import BoxError
+from course.measuring import results, size
 from course.system import cgroups, host
-from course.units import size
 
 KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 LEVELS = ["the host's", "its own"]

@@ -14,15 +14,14 @@ from typing import Any
 import pandas as pd
 from docker.models.containers import Container as DockerContainer
 
-from course import commands, images, results
+from course import images
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.sandbox import Sandbox
 from course.engine import engine, labels
 from course.experiments import BASELINE, BOXES, CLOCK, can_run, docker_run, first_answer
-from course.results import PHASE
+from course.measuring import PHASE, Arm, commands, results
 from course.system import processes, reaper
-from course.trials import Arm
 
 from . import workshop
 

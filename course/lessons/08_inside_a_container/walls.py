@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from course import results
+from course.measuring import results
 
 from . import workshop
 

@@ -8,15 +8,14 @@ from functools import partial
 
 import pandas as pd
 
-from course import results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.boxes.plan import Hardware
 from course.errors import EngineError
 from course.experiments import can_run
+from course.measuring import Arm, results
 from course.system import reaper
-from course.trials import Arm
 
 from . import moving, parts
 

@@ -6,8 +6,8 @@ from numbers import Real
 
 import pandas as pd
 
-from course import stats
 from course.checks import Finding, Names, failed, passed, task
+from course.measuring import stats
 
 from .looks import no_race, of_race, phase_lengths, rounds, unfair
 

@@ -14,7 +14,7 @@ from time import perf_counter, sleep
 
 import pandas as pd
 
-from course import experiments, images, results
+from course import experiments, images
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -23,8 +23,8 @@ from course.boxes.sandbox import Sandbox
 from course.engine import engine, labels
 from course.errors import NeverAnswered
 from course.experiments import Make, can_run, inside
+from course.measuring import Arm, results
 from course.system import reaper
-from course.trials import Arm
 
 from . import scatter
 

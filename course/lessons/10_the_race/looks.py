@@ -7,8 +7,8 @@ from functools import wraps
 
 import pandas as pd
 
-from course import stats
 from course.checks import Finding, Names, failed, not_attempted
+from course.measuring import stats
 
 FEWEST_ROUNDS = stats.FEWEST  # with fewer there is no 95 % interval of a median
 COLUMNS = {"arm", "round", "order", "seconds"}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from course import results, stats
-from course.drawing import (
+from course.measuring import (
     GREY,
     INK,
     PAPER,
@@ -14,10 +13,12 @@ from course.drawing import (
     beside,
     colour,
     logarithmic,
+    number,
     paper,
+    results,
+    stats,
     styled,
 )
-from course.units import number
 
 BASELINE = "process"
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from course import results, stats
-from course.stats import Estimate
-from course.units import number, seconds
+from course.measuring import Estimate, number, results, seconds, stats
 
 from .experiments import NETWORK, share
 

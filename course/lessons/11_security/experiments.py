@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from course import results
+from course.measuring import results
 
 from . import probes
 

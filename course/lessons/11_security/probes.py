@@ -15,7 +15,6 @@ from pathlib import Path
 import pandas as pd
 from docker.errors import APIError
 
-from course import results
 from course.boxes.box import Box
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
@@ -24,6 +23,7 @@ from course.boxes.sandbox import Sandbox
 from course.engine import engine, label
 from course.experiments import can_run
 from course.images import container_image
+from course.measuring import results
 from course.system import reaper
 
 from . import powers

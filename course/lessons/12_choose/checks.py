@@ -8,7 +8,7 @@ from functools import partial
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.stats import Estimate
+from course.measuring import Estimate
 
 from . import looks, needed
 from .report import BOXES, Evidence, Report

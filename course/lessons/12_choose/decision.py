@@ -11,9 +11,9 @@ import yaml
 
 from course import claims, markup
 from course.claims import TONES, Judgement, Verdict
-from course.drawing import COLOURS, GREY, INK, Figure, beside, paper, styled
 from course.errors import LessonError, unknown
 from course.markup import Page, Tone
+from course.measuring import COLOURS, GREY, INK, Figure, beside, paper, styled
 
 CONTAINER, MACHINE, EITHER = "container", "virtual machine", "either"
 SIGNS = {CONTAINER: 1, MACHINE: -1}

@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import requests
 
-from course import results
 from course.boxes.container import Container
 from course.boxes.machine import VirtualMachine
 from course.engine import engine, engine_errors, label
 from course.experiments import can_run
 from course.images import container_image
+from course.measuring import results
 from course.system import programs, reaper
 
 Way = tuple[list[str], list[str]]  # the commands that were typed, the lines written to files

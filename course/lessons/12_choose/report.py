@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from course import claims, markup
-from course.drawing import Figure
 from course.markup import Page
-from course.stats import Estimate
-from course.units import OF_COLUMN, number
+from course.measuring import OF_COLUMN, Estimate, Figure, number
 
 BOXES = ("container", "virtual machine", "container in a virtual machine")
 

@@ -10,8 +10,8 @@ import textwrap
 import numpy as np
 import pandas as pd
 
-from course import results, stats
-from course.drawing import (
+from course.measuring import results, stats
+from course.measuring.drawing import (
     GREY,
     INK,
     PAPER,
@@ -25,8 +25,8 @@ from course.drawing import (
     styled,
     tint,
 )
-from course.stats import Estimate
-from course.units import IN_WORDS, OF_COLUMN, number, seconds, size
+from course.measuring.stats import Estimate
+from course.measuring.units import IN_WORDS, OF_COLUMN, number, seconds, size
 
 CLOUD = 5_000  # so many trials of an arm cover each other: a pixel for each is enough
 VERDICTS = {
