@@ -38,6 +38,7 @@ __getattr__, __dir__, __all__ = exports(
         "boxes.fake": "FakeBox",
         "measuring": "figures measure results stats units",
         "study": "open_lesson",
+        "questions": "table",
         "overview": "course_map machine_report claims_ledger",
         "system": "processes",
     },

@@ -19,9 +19,9 @@ def quiz() -> None:
 @click.option("--to", "form", type=click.Choice(["gift", "jupyterquiz"]), default="gift")
 def quiz_export(lesson: str, form: str) -> None:
     """Print a LESSON's questions for Moodle (GIFT) or for jupyterquiz."""
-    from course import exchange
-    from course import quiz as quizzes
     from course.lessons import lesson as lesson_named
+    from course.questions import exchange
+    from course.questions import quiz as quizzes
 
     questions = quizzes.load(lesson_named(lesson).quiz).values()
     if form == "gift":
@@ -36,8 +36,8 @@ def quiz_import(file: Path) -> None:
     """Print jupyterquiz questions from a FILE as a quiz.yaml of this course."""
     import yaml
 
-    from course import exchange
     from course.errors import QuizError
+    from course.questions import exchange
 
     try:
         entries = exchange.from_jupyterquiz(json.loads(file.read_text(encoding="utf-8")))

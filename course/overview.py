@@ -9,13 +9,12 @@ import json
 from collections.abc import Iterable
 from contextlib import closing
 
-from course import claims, doctor, markup, quiz
+from course import claims, doctor
 from course.checks import Outcome
 from course.claims import TONES, Judgement
 from course.lessons import Lesson, labs, lessons
-from course.markup import Page, Tone
 from course.progress import Progress
-from course.questions import Verdict
+from course.questions import Page, Tone, Verdict, markup, quiz
 
 FINDINGS = {
     Outcome.PASSED: "good",

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from course import markup
-from course.markup import Page, inline, tag
-from course.questions import Predict, number
+from course.questions import Page, Predict, inline, markup, number, tag
 
 FAR = 1e9  # times: what lies further apart is said, not drawn
 HEIGHT, MIDDLE, EDGE = 72, 34, 24  # of a picture: its height, its line, what is left beside it

@@ -23,14 +23,13 @@ from IPython import get_ipython
 from pandas import DataFrame
 
 import __main__
-from course import claims, doctor, markup, quiz
+from course import claims, doctor
 from course.errors import PartMissing, unknown
 from course.lessons import Lesson, labs
 from course.lessons import lesson as lesson_named
-from course.markup import Page
 from course.overview import ledger
 from course.progress import Progress
-from course.questions import Mark, Predict, Question, Verdict
+from course.questions import Mark, Page, Predict, Question, Verdict, markup, quiz
 from course.recordings import replay_failures
 from course.reveal import Reveal, figure, together
 from course.system import reaper

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import traitlets
 from anywidget import AnyWidget
 
-from course import markup
 from course.checks import Finding, Outcome
-from course.questions import Mark, Question, Verdict
+from course.questions import Mark, Question, Verdict, markup
 
 HEADINGS = {
     Verdict.RIGHT: "Right",
@@ -27,12 +27,13 @@ HEADINGS = {
     Outcome.NOT_ATTEMPTED: "Not attempted",
     Outcome.BROKEN: "The check itself failed",
 }
+STATIC = Path(__file__).parent / "static"
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 def script(name: str) -> str:
     """One module of the page: the shared tools and the view drawn with them."""
-    return "\n".join((markup.STATIC / file).read_text("utf-8") for file in ("dom.js", name))
+    return "\n".join((STATIC / file).read_text("utf-8") for file in ("dom.js", name))
 
 
 class View(AnyWidget):

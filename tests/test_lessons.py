@@ -9,11 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course import lessons, quiz
+from course import lessons
 from course.checks import Outcome
 from course.errors import LessonError
 from course.lessons import Lesson, labs, notebooks
 from course.progress import Progress
+from course.questions import quiz
 from course.system import paths
 
 sys.path.insert(0, str(Path(__file__).parent / "lessons"))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from course import quiz
 from course.lessons import Lesson, lessons, notebooks
-from course.questions import Predict
+from course.questions import Predict, quiz
 
 WRITTEN = [lesson for lesson in lessons() if lesson.notebook.exists()]
 

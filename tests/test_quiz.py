@@ -12,9 +12,9 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from course import exchange, quiz
 from course.errors import QuizError
-from course.questions import Match, Question, Verdict, normal, number
+from course.questions import Question, Verdict, exchange, number, quiz
+from course.questions.kinds import Match, normal
 
 FIXTURE = Path(__file__).parent / "lessons" / "99_fixture" / "quiz.yaml"
 QUESTIONS = quiz.load(FIXTURE)

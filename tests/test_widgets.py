@@ -12,12 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from course import claims, claims_ledger, course_map, machine_report, markup
+from course import claims, claims_ledger, course_map, machine_report
 from course.checks import Finding, Outcome, failed
 from course.doctor import Report, Row
 from course.errors import LessonError
 from course.progress import Progress
-from course.questions import Choice, Mark, Number, One, Predict, Verdict
+from course.questions import Mark, Predict, Verdict, markup
+from course.questions.kinds import Choice, Number, One
 from course.reveal import Reveal, figure
 from course.study import Study, open_lesson
 from course.widgets import CheckView, QuizView

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from course import markup
 from course.checks import failed
-from course.questions import Choice, One
+from course.questions import markup
+from course.questions.kinds import Choice, One
 from course.widgets import CheckView, QuizView
 
 

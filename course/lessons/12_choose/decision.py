@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from course import claims, markup
+from course import claims
 from course.claims import TONES, Judgement, Verdict
 from course.errors import LessonError, unknown
-from course.markup import Page, Tone
 from course.measuring import COLOURS, GREY, INK, Figure, beside, paper, styled
+from course.questions import Page, Tone, markup
 
 CONTAINER, MACHINE, EITHER = "container", "virtual machine", "either"
 SIGNS = {CONTAINER: 1, MACHINE: -1}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from course import claims, markup
-from course.markup import Page
+from course import claims
 from course.measuring import OF_COLUMN, Estimate, Figure, number
+from course.questions import Page, markup
 
 BOXES = ("container", "virtual machine", "container in a virtual machine")
 

@@ -1,6 +1,6 @@
 """Quizzes: a YAML file becomes questions, or an error that names file, question and field.
 
-``static/quiz.schema.json`` says what a quiz may hold; questions.py marks the answers.
+``quiz.schema.json`` says what a quiz may hold; kinds.py marks the answers.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 import yaml
 
 from course.errors import QuizError
-from course.questions import KINDS, Choice, Question
+from course.questions.kinds import KINDS, Choice, Question
 from course.system import ValidationError, validator
 
-SCHEMA = Path(__file__).parent / "static" / "quiz.schema.json"
+SCHEMA = Path(__file__).with_name("quiz.schema.json")
 
 
 TYPES = {

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from course.questions import Question
+from course.questions.kinds import Question
 
-STATIC = Path(__file__).parent / "static"
+STYLE = Path(__file__).with_name("course.css")
 SYMBOLS = {"good": "✓", "open": "◐", "bad": "✗", "quiet": ""}
 
 
@@ -57,7 +57,7 @@ Cell = str | int | float | Tone | Page
 @cache
 def style() -> str:
     """The course's style sheet."""
-    return (STATIC / "course.css").read_text(encoding="utf-8")
+    return STYLE.read_text(encoding="utf-8")
 
 
 def inline(text: object) -> str:
