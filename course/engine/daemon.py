@@ -9,9 +9,10 @@ import time
 from collections import deque
 from pathlib import Path
 
-from course.engine.client import HUNG, engine
 from course.errors import EngineForbidden, EngineUnreachable
 from course.system import paths, programs
+
+from .client import HUNG, engine
 
 DEADLINE = 60.0  # seconds for an engine that was just started to answer
 EARLIEST_DEATH = 3.0  # seconds after which a daemon that is not there has died

@@ -16,9 +16,10 @@ from typing import Any
 
 from requests.exceptions import HTTPError
 
-from course.engine.client import engine, engine_errors
 from course.errors import EngineError
 from course.system import processes, reaper
+
+from .client import engine, engine_errors
 
 NAME = "two-boxes"
 LATE = 2.0  # seconds in which an engine still makes what somebody who is gone had asked for

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from course.engine import answers, engine_errors
 from course.errors import ImageMissing
-from course.images import disks, guest, imports, rootfs
-from course.images.linux import RECIPE, kernel
-from course.images.unpacking import unpacked
 from course.system import Bar, programs, store
+
+from . import disks, guest, imports, rootfs
+from .linux import RECIPE, kernel
+from .unpacking import unpacked
 
 NAMES = ("tiny", "debian")
 DEBIAN_FILES = rootfs.DEBIAN_FILES | guest.debian_files()

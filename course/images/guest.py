@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course.images import apt, cpio, unpacking
 from course.system import store
+
+from . import apt, cpio, unpacking
 
 HERE = Path(__file__).parent
 INIT, AGENT = HERE / "guest_init.sh", HERE / "guest_agent.sh"

@@ -8,9 +8,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from course.images import apt
-from course.images.unpacking import unpacked
 from course.system import store
+
+from . import apt
+from .unpacking import unpacked
 
 RECIPE = "1"  # change it when an equal package must give other bytes
 

@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from course.errors import LessonError, unknown
-from course.lessons import Lesson, lessons
+
+from . import Lesson, lessons
 
 BLANK = "# Your code here"
 TAG = "solution:"

@@ -20,8 +20,9 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from course.errors import LessonError
-from course.lessons import Lesson
 from course.system import host
+
+from . import Lesson
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

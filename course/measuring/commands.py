@@ -16,10 +16,11 @@ from threading import Timer
 from typing import Any
 
 from course.errors import CourseError, ToolMissing
-from course.measuring import results, stats
-from course.measuring.trials import Arm
-from course.measuring.units import seconds
 from course.system import interrupts, programs, reaper
+
+from . import results, stats
+from .trials import Arm
+from .units import seconds
 
 DEADLINE = 120.0  # seconds for a program to say what it is waited for
 RUNS = 3  # of a command by a stop-watch, after one that does not count

@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from course.measuring import units
+from . import units
 
 INK, BLACK, GREY, FAINT, PAPER = "#1f2328", "#000000", "#59636e", "#d0d7de", "#ffffff"
 # A kind of box keeps its colour everywhere: Okabe and Ito's palette, which colour-blind readers

@@ -10,8 +10,8 @@ import textwrap
 import numpy as np
 import pandas as pd
 
-from course.measuring import results, stats
-from course.measuring.drawing import (
+from . import results, stats
+from .drawing import (
     GREY,
     INK,
     PAPER,
@@ -25,8 +25,8 @@ from course.measuring.drawing import (
     styled,
     tint,
 )
-from course.measuring.stats import Estimate
-from course.measuring.units import IN_WORDS, OF_COLUMN, number, seconds, size
+from .stats import Estimate
+from .units import IN_WORDS, OF_COLUMN, number, seconds, size
 
 CLOUD = 5_000  # so many trials of an arm cover each other: a pixel for each is enough
 VERDICTS = {

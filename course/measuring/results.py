@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from course.errors import ResultsError
-from course.measuring import trials
-from course.measuring.trials import Arm, Trial
 from course.system import host, paths, store
+
+from . import trials
+from .trials import Arm, Trial
 
 PHASE = "phase "  # the columns of a trial's phases begin with this
 TIERS = ("live", "emulated", "recorded")  # from the truest on; of several tables the last counts

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from course.errors import QuizError
-from course.questions.kinds import Many, Match, Number, One, Order, Predict, Question, Text
+
+from .kinds import Many, Match, Number, One, Order, Predict, Question, Text
 
 FAR = 1e8  # jupyterquiz has no open range; its own examples take this for "any number below"
 UNSTATED = "State the objective of this imported question"

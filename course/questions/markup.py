@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from course.questions.kinds import Question
+from .kinds import Question
 
 STYLE = Path(__file__).with_name("course.css")
 SYMBOLS = {"good": "✓", "open": "◐", "bad": "✗", "quiet": ""}

@@ -14,8 +14,9 @@ from pathlib import Path
 import yaml
 
 from course.errors import QuizError
-from course.questions.kinds import KINDS, Choice, Question
 from course.system import ValidationError, validator
+
+from .kinds import KINDS, Choice, Question
 
 SCHEMA = Path(__file__).with_name("quiz.schema.json")
 

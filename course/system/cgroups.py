@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from course.errors import ResourceError
-from course.system import host
+
+from . import host
 
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")

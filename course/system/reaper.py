@@ -33,8 +33,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from course.system import paths, processes
-from course.system.interrupts import held_back
+from . import paths, processes
+from .interrupts import held_back
 
 PATIENCE = 60.0  # seconds for one on_death command, and for a killed process to be gone
 GONE = ".gone"  # ends the name of a folder whose session is over
