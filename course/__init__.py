@@ -30,16 +30,10 @@ def exports(package: str, files: str = "", **names: str) -> tuple:
 
 __getattr__, __dir__, __all__ = exports(
     "course",
-    **{
-        "boxes.process": "Process",
-        "boxes.sandbox": "Sandbox",
-        "boxes.container": "Container",
-        "boxes.machine": "VirtualMachine",
-        "boxes.fake": "FakeBox",
-        "measuring": "figures measure results stats units",
-        "study": "open_lesson",
-        "questions": "table",
-        "overview": "course_map machine_report claims_ledger",
-        "system": "processes",
-    },
+    boxes="Container FakeBox Process Sandbox VirtualMachine",
+    measuring="figures measure results stats units",
+    questions="table",
+    study="open_lesson",
+    overview="claims_ledger course_map machine_report",
+    system="processes",
 )

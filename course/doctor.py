@@ -13,12 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from course import images
-from course.boxes import accelerator
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.process import Process
-from course.boxes.sandbox import Sandbox
+from course.boxes import Box, Container, Process, Sandbox, VirtualMachine, accelerator
 from course.checks import Check, Finding, Outcome, explained, failed, not_attempted, passed
 from course.engine import engine
 from course.errors import FolderClosed

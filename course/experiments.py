@@ -14,11 +14,7 @@ from statistics import median
 import pandas as pd
 
 from course import images
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.process import Process
-from course.boxes.sandbox import Sandbox
+from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.engine import labels
 from course.errors import BoxError, ResultsError
 from course.measuring import Arm, commands, number, results, seconds, stats

@@ -13,9 +13,7 @@ from itertools import product
 import pandas as pd
 
 from course import experiments, images
-from course.boxes import accelerator
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Container, VirtualMachine, accelerator
 from course.errors import NotEnoughMemory
 from course.experiments import BOXES, can_run, first_answer
 from course.images import kernel

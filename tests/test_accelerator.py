@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from course.boxes import accelerator, kvm_probe, plain
-from course.boxes.accelerator import Verdict
+from course.boxes.machine import accelerator, kvm_probe, plain
+from course.boxes.machine.accelerator import Verdict
 from course.errors import NeverAnswered, StartFailed
 from course.system import paths
 

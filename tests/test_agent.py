@@ -10,7 +10,7 @@ from socket import socket, socketpair
 
 import pytest
 
-from course.boxes.agent import Agent
+from course.boxes.machine.agent import Agent
 from course.errors import CommandTimeout
 
 Guest = Callable[[str], bytes | None]
@@ -120,7 +120,7 @@ def test_an_answer_too_many_does_not_put_the_talk_out_of_step(talk) -> None:
 def test_a_command_that_is_taken_up_only_after_the_kill_is_killed_again(
     talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("course.boxes.agent.AGAIN", 0.1)
+    monkeypatch.setattr("course.boxes.machine.agent.AGAIN", 0.1)
     killed_twice = threading.Event()
 
     def guest(command: str) -> bytes:

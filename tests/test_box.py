@@ -11,7 +11,8 @@ from faults.world import interrupted_after
 
 import course
 from course import Process
-from course.boxes.box import LONGEST, Box, parse_size, shell_command, snapshot_name
+from course.boxes import Box
+from course.boxes.box import LONGEST, parse_size, shell_command, snapshot_name
 from course.errors import BoxError, CommandTimeout, NotRunning, SnapshotMissing
 
 KINDS = [

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import pytest
 from labkit import Lab
 
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Container, VirtualMachine
 from course.checks import Outcome
 from course.engine import engine, remove_all
 from course.lessons import labs, lesson

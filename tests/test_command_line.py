@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from course.boxes.command_line import command_line, memory_file, option, own_memory
-from course.boxes.plan import Hardware, Plan
+from course.boxes import Hardware
+from course.boxes.machine.command_line import command_line, memory_file, option, own_memory
+from course.boxes.machine.plan import Plan
 
 PLAN = Plan("tiny", 128 * 2**20, architecture="x86_64", kernel=Path("/k"), initrd=Path("/i"))
 FOLDER = Path("/run/vm")

@@ -12,7 +12,7 @@ import pytest
 from faults.world import start_interrupted
 
 from course import Container, engine
-from course.boxes.docker_run import docker_run, local
+from course.boxes.container.docker_run import docker_run, local
 from course.engine import labels
 from course.errors import (
     BoxError,

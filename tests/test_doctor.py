@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 
 from course import doctor, images
-from course.boxes import accelerator
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.process import Process
-from course.boxes.sandbox import Sandbox
+from course.boxes import Container, Process, Sandbox, VirtualMachine
+from course.boxes.machine import accelerator
 from course.checks import Check, Outcome, failed, passed
 from course.doctor import Row, Tier, diagnose
 from course.errors import EngineUnreachable

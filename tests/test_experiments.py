@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 
 from course import experiments
-from course.boxes import accelerator
-from course.boxes.box import Output, Usage
-from course.boxes.fake import FakeBox
-from course.boxes.process import Process
+from course.boxes import FakeBox, Output, Process
+from course.boxes.box import Usage
+from course.boxes.machine import accelerator
 from course.checks import Check, failed
 from course.errors import BoxError, ResultsError
 from course.measuring import results, stats

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from course import FakeBox
-from course.boxes.box import Output
+from course.boxes import Output
 from course.errors import CommandTimeout, NotRunning, SnapshotMissing
 
 

@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from course import claims
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Container, VirtualMachine
 from course.claims import Verdict
 from course.errors import NotRunning
 from course.images import package_image

@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 from faults.world import becomes_true
 
-from course.boxes import machine as machine_module
-from course.boxes import saved
-from course.boxes.machine import VirtualMachine
-from course.boxes.plan import Hardware
+from course.boxes import Hardware, VirtualMachine
+from course.boxes.machine import box as machine_module
+from course.boxes.machine import saved
 from course.errors import (
     BoxError,
     CommandTimeout,
@@ -391,7 +390,7 @@ def test_a_qemu_that_is_missing_comes_with_what_installs_it(
 def test_kvm_that_does_not_work_is_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("course.boxes.accelerator.DEVICE", Path("/nowhere/kvm"))
+    monkeypatch.setattr("course.boxes.machine.box.accelerator.DEVICE", Path("/nowhere/kvm"))
     with pytest.raises(StartFailed, match="/nowhere/kvm is not there"):
         VirtualMachine(accelerator="kvm").start()
 

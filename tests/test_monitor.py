@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from course.boxes.monitor import Monitor
-from course.boxes.qemu import Qemu
+from course.boxes.machine.monitor import Monitor
+from course.boxes.machine.qemu import Qemu
 from course.errors import BoxError, DiskFull, NotRunning, StartFailed, ToolMissing
 from course.system import reaper
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.boxes import accelerator
-from course.boxes.fake import FakeBox
-from course.boxes.process import Process
+from course.boxes import FakeBox, Process
+from course.boxes.machine import accelerator
 from course.experiments import clocked
 from course.lessons import lesson
 from course.measuring import results

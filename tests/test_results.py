@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from course.boxes.qemu import Qemu
+from course.boxes.machine.qemu import Qemu
 from course.errors import ResultsError
 from course.measuring import results
 from course.system import host

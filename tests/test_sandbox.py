@@ -17,7 +17,7 @@ import pytest
 from faults.world import a_users_python, interrupted_after, start_interrupted
 
 from course import Sandbox, images
-from course.boxes import namespaces, zygote
+from course.boxes.sandbox import namespaces, zygote
 from course.errors import NotRunning, ResourceError, StartFailed
 from course.system import cgroups, processes
 

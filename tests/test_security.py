@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from course import claims
-from course.boxes.container import Container
-from course.boxes.process import Process
+from course.boxes import Container, Process
 from course.claims import Verdict
 from course.engine import engine, label, remove_all
 from course.errors import BoxError

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from labkit import Lab
 
-from course.boxes.container import Container
+from course.boxes import Container
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
 from course.images import container_image

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from course import claims
-from course.boxes import saved
-from course.boxes.fake import FakeBox
-from course.boxes.machine import VirtualMachine
+from course.boxes import FakeBox, VirtualMachine
+from course.boxes.machine import saved
 from course.claims import Verdict
 from course.errors import StartFailed
 from course.lessons import lesson

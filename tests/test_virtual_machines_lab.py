@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from labkit import Lab
 
-from course.boxes.machine import VirtualMachine
+from course.boxes import VirtualMachine
 from course.checks import Outcome
 from course.lessons import lesson
 from course.measuring import Estimate

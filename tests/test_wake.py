@@ -9,7 +9,7 @@ from socket import socketpair
 
 import pytest
 
-from course.boxes import wake
+from course.boxes.machine import wake
 from course.errors import NeverAnswered
 
 

@@ -10,9 +10,7 @@ import pandas as pd
 import pytest
 
 from course import claims
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Box, Container, VirtualMachine
 from course.claims import Claim, Verdict
 from course.engine import engine, remove_all
 from course.errors import BoxError, NotRunning, SnapshotMissing

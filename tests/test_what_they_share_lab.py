@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 from labkit import Lab
 
-from course.boxes.box import Output
-from course.boxes.container import Container
-from course.boxes.fake import FakeBox
-from course.boxes.machine import VirtualMachine
+from course.boxes import Container, FakeBox, Output, VirtualMachine
 from course.checks import Finding, Outcome
 from course.lessons import lesson
 

@@ -6,16 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from course.boxes.box import (
-    Box,
-    Output,
-    Usage,
-    command_timeout,
-    shell_command,
-    snapshot_missing,
-    snapshot_name,
-)
 from course.checks import Check
+
+from .box import Box, Output, Usage, command_timeout, shell_command, snapshot_missing, snapshot_name
 
 Answer = str | Output | Callable[["FakeBox"], "str | Output"]
 

@@ -24,9 +24,8 @@ from types import FrameType
 from typing import Any
 
 import course
-from course.boxes import machine, zygote  # noqa: F401  imported before the fork: it saves time
 from course.boxes.box import Phases
-from course.boxes.container import Container  # noqa: F401  likewise
+from course.boxes.sandbox import zygote
 from course.system import reaper
 
 OURS = str(Path(course.__file__).parent)

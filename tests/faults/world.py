@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from course.boxes.box import Box
+from course.boxes import Box
 from course.engine import engine, labels
 from course.errors import EngineError
 from course.system import cgroups, paths

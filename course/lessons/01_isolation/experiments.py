@@ -10,11 +10,7 @@ from uuid import uuid4
 
 import pandas as pd
 
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.process import Process
-from course.boxes.sandbox import Sandbox
+from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.experiments import can_run, clocked
 from course.measuring import Arm, results
 

@@ -6,7 +6,7 @@ import platform
 
 import pandas as pd
 
-from course.boxes.machine import VirtualMachine
+from course.boxes import VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
 from course.measuring import stats
 

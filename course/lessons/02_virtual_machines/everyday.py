@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course import images
-from course.boxes.machine import VirtualMachine
-from course.boxes.plan import Hardware
+from course.boxes import Hardware, VirtualMachine
 from course.images import apt, cpio, guest, module, unpacked
 from course.system import store
 

@@ -11,11 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from course.boxes import accelerator
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.plan import Hardware
-from course.boxes.process import Process
+from course.boxes import Container, Hardware, Process, VirtualMachine, accelerator
 from course.experiments import WORK, Make, can_run
 from course.images import kernel
 from course.measuring import Arm, results, stats

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
-from course.boxes.machine import VirtualMachine
+from course.boxes import VirtualMachine
 from course.checks import Finding, Names, failed, passed
 from course.errors import CourseError
 from course.system import reaper

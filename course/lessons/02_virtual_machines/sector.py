@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from course.boxes.machine import VirtualMachine
+from course.boxes import VirtualMachine
 
 # The opcodes are in Intel's Software Developer's Manual, volume 2. The firmware loads the sector
 # to address 0x7c00 and jumps there, in real mode.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from course.boxes.machine import VirtualMachine
+from course.boxes import VirtualMachine
 from course.measuring import GREY, INK, PAPER, Figure, beside, colour, paper, results, styled
 from course.system import Bar
 

@@ -15,9 +15,7 @@ import pandas as pd
 from docker.models.containers import Container as DockerContainer
 
 from course import images
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.sandbox import Sandbox
+from course.boxes import Box, Container, Sandbox
 from course.engine import engine, labels
 from course.experiments import BASELINE, BOXES, CLOCK, can_run, docker_run, first_answer
 from course.measuring import PHASE, Arm, commands, results

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
 
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Box, Container, VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
 
 from . import looks, parts

@@ -8,10 +8,7 @@ from functools import partial
 
 import pandas as pd
 
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.plan import Hardware
+from course.boxes import Box, Container, Hardware, VirtualMachine
 from course.errors import EngineError
 from course.experiments import can_run
 from course.measuring import Arm, results

@@ -8,8 +8,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
 
-from course.boxes.box import Box, Output
-from course.boxes.fake import FakeBox
+from course.boxes import Box, FakeBox, Output
 from course.checks import Finding, failed, not_attempted
 
 from . import parts

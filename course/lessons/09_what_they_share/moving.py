@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.plan import Hardware
+from course.boxes import Container, Hardware, VirtualMachine
 from course.engine import engine
 
 from . import parts

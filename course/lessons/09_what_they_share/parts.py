@@ -10,9 +10,7 @@ from pathlib import Path
 from docker.models.images import Image
 from docker.models.volumes import Volume
 
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Box, Container, VirtualMachine
 from course.engine import engine, labels
 from course.system import programs
 

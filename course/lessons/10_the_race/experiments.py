@@ -15,11 +15,7 @@ from time import perf_counter, sleep
 import pandas as pd
 
 from course import experiments, images
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.process import Process
-from course.boxes.sandbox import Sandbox
+from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.engine import engine, labels
 from course.errors import NeverAnswered
 from course.experiments import Make, can_run, inside

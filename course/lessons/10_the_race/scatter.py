@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import struct
 
-from course.boxes.wake import BASE, ELF_HEADER, PROGRAM_HEADER, executable
+from course.boxes.machine.wake import BASE, ELF_HEADER, PROGRAM_HEADER, executable
 
 NAME = "scatter"
 BLOCK, MANY, FEW = 4096, 256, 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 
-from course.boxes.container import Container
+from course.boxes import Container
 from course.checks import Finding, failed, passed
 
 from . import probes

@@ -15,11 +15,7 @@ from pathlib import Path
 import pandas as pd
 from docker.errors import APIError
 
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
-from course.boxes.process import Process
-from course.boxes.sandbox import Sandbox
+from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.engine import engine, label
 from course.experiments import can_run
 from course.images import container_image

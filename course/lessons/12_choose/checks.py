@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Container, VirtualMachine
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.measuring import Estimate
 

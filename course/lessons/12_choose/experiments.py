@@ -11,8 +11,7 @@ from pathlib import Path
 import pandas as pd
 import requests
 
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Container, VirtualMachine
 from course.engine import engine, engine_errors, label
 from course.experiments import can_run
 from course.images import container_image

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from course.boxes.box import Box
-from course.boxes.container import Container
-from course.boxes.machine import VirtualMachine
+from course.boxes import Box, Container, VirtualMachine
 from course.checks import Finding, failed
 from course.engine import labels
 

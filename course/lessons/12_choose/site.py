@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from course.boxes.box import Box
+from course.boxes import Box
 from course.engine import engine, label
 from course.images import disks, package_image
 from course.system import reaper

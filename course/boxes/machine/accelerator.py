@@ -16,11 +16,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from course.boxes import plain
-from course.boxes.kvm_probe import DEVICE
-from course.boxes.plan import HOME
 from course.errors import NeverAnswered, StartFailed
 from course.system import paths, programs
+
+from . import plain
+from .kvm_probe import DEVICE
+from .plan import HOME
 
 PROBE_DEADLINE, BOOT_DEADLINE = 5.0, 20.0  # seconds
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # random(4): another after each start
@@ -86,7 +87,7 @@ def _judge() -> Verdict:
 
 def _small_guest() -> tuple[bool, str]:
     """In a process of its own, which can be killed when the guest hangs."""
-    argv = [sys.executable, "-P", "-m", "course.boxes.kvm_probe"]
+    argv = [sys.executable, "-P", "-m", "course.boxes.machine.box.kvm_probe"]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=PROBE_DEADLINE, check=False, cwd="/"

@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 from course import images
-from course.boxes.plan import HOME
-from course.boxes.qemu import Qemu
 from course.images import kernel
 from course.system import reaper
+
+from .plan import HOME
+from .qemu import Qemu
 
 CONSOLES = "console=ttyS0 console=ttyAMA0"  # of a PC, and of an ARM machine
 READY = "ready"  # what the guest `tiny` prints at the end of its boot

@@ -2,9 +2,9 @@
 
 To fork a Jupyter kernel costs tens of milliseconds, all of its memory being shared out anew, and
 is unsafe with its many threads. To start a fresh Python costs as much. So one bare Python is
-started once, as an engine is, and each sandbox is a clone of that: ``python -m
-course.boxes.shim``, its standard input a socket to the process it works for. It imports little,
-for each clone pays for it.
+started once, as an engine is, and each sandbox is a clone of that:
+``python -m course.boxes.sandbox.shim``, its standard input a socket to the process it works for.
+It imports little, for each clone pays for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import time
 from contextlib import suppress
 
-from course.boxes import namespaces
+from . import namespaces
 
 LARGEST = 2**18  # bytes in a message
 ENVIRONMENT = {

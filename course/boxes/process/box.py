@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from course import images
-from course.boxes import files, streams
+from course.boxes import files
 from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
 from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError
 from course.images import rootfs
 from course.system import processes, reaper
+
+from . import streams
 
 
 def busybox_check() -> Check:

@@ -10,15 +10,17 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
-from course.boxes import files, overlays, saved, wake
-from course.boxes.agent import Agent
+from course.boxes import files
 from course.boxes.box import Phases
-from course.boxes.command_line import MONITOR, NODE, PORTS, command_line, memory_file, own_memory
-from course.boxes.monitor import Monitor
-from course.boxes.plan import Plan
-from course.boxes.qemu import Qemu
 from course.errors import BoxError, NotRunning
 from course.system import reaper
+
+from . import overlays, saved, wake
+from .agent import Agent
+from .command_line import MONITOR, NODE, PORTS, command_line, memory_file, own_memory
+from .monitor import Monitor
+from .plan import Plan
+from .qemu import Qemu
 
 FULL = 2**20  # bytes: a disk with less room than this is full
 STATES = "states.qcow2"  # where a machine without a disk of its own keeps its snapshots

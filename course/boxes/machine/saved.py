@@ -16,11 +16,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from course.boxes import wake
-from course.boxes.command_line import command_line
-from course.boxes.monitor import Monitor
-from course.boxes.plan import Plan
 from course.system import paths, processes, programs, store
+
+from . import wake
+from .command_line import command_line
+from .monitor import Monitor
+from .plan import Plan
 
 STATE = "state"  # the file with all but the memory
 BASE = "base.qcow2"  # and the one with the disk as it was then

@@ -41,7 +41,7 @@ def clone(wish: dict[str, Any], files: Sequence[int]) -> None:
 def _start() -> Zygote:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     # -S: without the packages of the environment Python is up in half the time, and small.
-    argv = [sys.executable, "-S", "-P", "-m", "course.boxes.shim"]
+    argv = [sys.executable, "-S", "-P", "-m", "course.boxes.sandbox.shim"]
     environment = {**os.environ, "PYTHONPATH": str(Path(course.__file__).parent.parent)}
     with theirs:
         process = reaper.spawn(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from course import images
-from course.boxes import files, streams, zygote
+from course.boxes import files
 from course.boxes.box import (
     RESTART,
     Box,
@@ -32,10 +32,12 @@ from course.boxes.box import (
     snapshot_missing,
     snapshot_name,
 )
-from course.boxes.process import busybox_check
+from course.boxes.process import busybox_check, streams
 from course.checks import Check, Finding, failed, passed
 from course.errors import CommandTimeout, NeverAnswered, NotRunning
 from course.system import cgroups, interrupts, processes, reaper
+
+from . import zygote
 
 PATIENCE = 10.0  # seconds for the shim to do what it is told
 LARGEST = 2**16  # bytes in what it says

@@ -15,8 +15,9 @@ import struct
 import time
 from socket import socket
 
-from course.boxes.agent import Agent
 from course.errors import BoxError, NeverAnswered
+
+from .agent import Agent
 
 PATIENCE = 30.0  # seconds
 ARCHITECTURE = "x86_64"  # of the guests that the program runs in

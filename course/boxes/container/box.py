@@ -13,7 +13,6 @@ from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
 from course import images
-from course.boxes import docker_exec
 from course.boxes.box import (
     RESTART,
     Box,
@@ -25,13 +24,15 @@ from course.boxes.box import (
     snapshot_missing,
     snapshot_name,
 )
-from course.boxes.docker_run import docker_run, local
-from course.boxes.engine_says import course_errors
 from course.boxes.process import busybox_check
 from course.checks import Check, Finding, explained, passed
 from course.engine import engine, labels
 from course.errors import NotRunning, ResourceError
 from course.system import cgroups, interrupts, processes, reaper
+
+from . import docker_exec
+from .docker_run import docker_run, local
+from .engine_says import course_errors
 
 IDLE = ["sleep", "infinity"]  # process 1: it does nothing, and a kill ends it at once
 

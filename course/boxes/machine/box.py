@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from course import images
-from course.boxes import accelerator, overlays, saved, wake
 from course.boxes.box import (
     Box,
     Output,
@@ -20,14 +19,16 @@ from course.boxes.box import (
     snapshot_missing,
     snapshot_name,
 )
-from course.boxes.command_line import command_line, own_memory
-from course.boxes.plan import HOME, Hardware, Plan
 from course.boxes.process import busybox_check
-from course.boxes.running import Running
 from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError, NotEnoughMemory, NotRunning
 from course.images import UUID
 from course.system import host, processes, programs
+
+from . import accelerator, overlays, saved, wake
+from .command_line import command_line, own_memory
+from .plan import HOME, Hardware, Plan
+from .running import Running
 
 DEADLINE = 120.0  # seconds for a start: emulated, on a busy machine, a boot takes its time
 MEMORY = {"tiny": "128M", "debian": "512M"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from course.boxes.plan import Plan
 from course.system import programs
+
+from .plan import Plan
 
 NODE = "own-disk"  # what QEMU's block layer calls the disk
 MEMORY = "memory"  # the file with a guest's memory, in the folder of a saved state
