@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = exports(
     boxes="Container FakeBox Process Sandbox VirtualMachine",
     measuring="figures measure results stats units",
     questions="table",
+    setup="doctor",
     study="open_lesson",
     overview="claims_ledger course_map machine_report",
     system="processes",

@@ -59,7 +59,7 @@ for group in (authors.quiz, authors.labs, authors.notebooks):
 @click.option("--ahead", is_flag=True, help="Also what lessons build later: no network after it.")
 def setup(tests: bool, ahead: bool) -> None:
     """Install packages, start the engine, build the images."""
-    from course import provision
+    from course.setup import provision
 
     provision.apply(provision.plan(tests=tests, ahead=ahead), click.echo)
 
@@ -72,7 +72,7 @@ def lab(folder: Path, setup: bool) -> None:
     from course import lab
 
     if setup:
-        from course import provision
+        from course.setup import provision
 
         provision.apply(provision.plan(), click.echo)
     lab.open_lab(folder, click.echo)
@@ -82,7 +82,7 @@ def lab(folder: Path, setup: bool) -> None:
 @as_json
 def doctor(as_json: bool) -> None:
     """Say what this machine can do, and what mends each lack."""
-    from course.doctor import diagnose
+    from course.setup import diagnose
 
     report = diagnose()
     show(report.to_dict(), report.rows(), as_json)

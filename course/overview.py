@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterable
 from contextlib import closing
 
-from course import claims, doctor
+from course import claims
 from course.checks import Outcome
 from course.claims import TONES, Judgement
 from course.lessons import Lesson, labs, lessons
 from course.progress import Progress
 from course.questions import Page, Tone, Verdict, markup, quiz
+from course.setup import doctor
 
 FINDINGS = {
     Outcome.PASSED: "good",

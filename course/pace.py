@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from course import provision
 from course.errors import ResultsError
 from course.measuring import commands, figures, results, stats
+from course.setup import provision
 from course.system import paths, reaper
 
 ROUNDS = 12

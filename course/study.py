@@ -23,7 +23,7 @@ from IPython import get_ipython
 from pandas import DataFrame
 
 import __main__
-from course import claims, doctor
+from course import claims
 from course.errors import PartMissing, unknown
 from course.lessons import Lesson, labs
 from course.lessons import lesson as lesson_named
@@ -32,6 +32,7 @@ from course.progress import Progress
 from course.questions import Mark, Page, Predict, Question, Verdict, markup, quiz
 from course.recordings import replay_failures
 from course.reveal import Reveal, figure, together
+from course.setup import doctor
 from course.system import reaper
 from course.widgets import CheckView, QuizView
 

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from course import bench, cli, goals, pace, provision
+from course import bench, cli, goals, pace
 from course.bench import Goal
 from course.errors import CourseError, NotEnoughMemory, ToolMissing
 from course.measuring import results
+from course.setup import provision
 
 HALF = Goal("half / whole", "half", 0.6, "whole")
 

@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 
 from course import cli
 from course.checks import Outcome
-from course.doctor import Report, Row
 from course.engine import labels
 from course.errors import EngineUnreachable
 from course.images import imports
+from course.setup.doctor import Report, Row
 from course.system import store
 
 
@@ -41,7 +41,7 @@ def test_what_is_never_run_cannot_be_timed(command: tuple[str, ...]) -> None:
 
 def test_a_value_in_brackets_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = (Row("disk", Outcome.FAILED, "[/tmp/x] :key:", "mend it"),)
-    monkeypatch.setattr("course.doctor.diagnose", lambda: Report(rows, {}))
+    monkeypatch.setattr("course.setup.doctor.diagnose", lambda: Report(rows, {}))
     assert "[/tmp/x] :key:" in typed("doctor").stdout
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from course import doctor, images
+from course import images
 from course.boxes import Container, Process, Sandbox, VirtualMachine
 from course.boxes.machine import accelerator
 from course.checks import Check, Outcome, failed, passed
-from course.doctor import Row, Tier, diagnose
 from course.errors import EngineUnreachable
+from course.setup import diagnose, doctor
+from course.setup.doctor import Row, Tier
 from course.system import programs
 
 GOOD = [Check("it works", passed)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from course import images, provision
+from course import images
 from course.engine import daemon
 from course.errors import (
     BuildFailed,
@@ -20,7 +20,8 @@ from course.errors import (
     ToolMissing,
 )
 from course.images import packages
-from course.provision import Step, apply, plan
+from course.setup import provision
+from course.setup.provision import Step, apply, plan
 from course.system import programs
 
 

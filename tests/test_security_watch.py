@@ -13,9 +13,9 @@ from faults import sockets
 from faults.watch import Watch, is_open
 from faults.world import becomes_true, run_python
 
-from course import provision
 from course.engine import daemon, engine, labels
 from course.images import container_image
+from course.setup import provision
 
 ROOT = Path(__file__).parent.parent
 CODE = sorted((ROOT / "course").rglob("*.py"))

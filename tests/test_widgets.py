@@ -14,12 +14,12 @@ from hypothesis import strategies as some
 
 from course import claims, claims_ledger, course_map, machine_report
 from course.checks import Finding, Outcome, failed
-from course.doctor import Report, Row
 from course.errors import LessonError
 from course.progress import Progress
 from course.questions import Mark, Predict, Verdict, markup
 from course.questions.kinds import Choice, Number, One
 from course.reveal import Reveal, figure
+from course.setup.doctor import Report, Row
 from course.study import Study, open_lesson
 from course.widgets import CheckView, QuizView
 
@@ -256,7 +256,7 @@ def test_the_machine_is_a_table_and_what_mends_a_lack_is_said(
     found = [Row("memory", Outcome.PASSED, "8 GiB", ""), Row("QEMU", Outcome.FAILED, "none", "apt")]
     for rows, last in ((found[:1], "Found"), (found, "What mends it")):
         report = Report(tuple(rows), {})
-        monkeypatch.setattr("course.doctor.diagnose", lambda report=report: report)
+        monkeypatch.setattr("course.setup.doctor.diagnose", lambda report=report: report)
         page = machine_report()
         assert page.text.splitlines()[2].endswith(last)
         assert {"table", "caption", "th", "td"} <= Tags(page.html).found

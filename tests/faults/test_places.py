@@ -64,7 +64,7 @@ def test_every_table_can_be_printed_where_there_is_no_terminal(command: str) -> 
 HOMELESS = """
 import json
 from course import Process, VirtualMachine
-from course.doctor import diagnose
+from course.setup import diagnose
 from course.errors import CourseError
 from course.progress import Progress
 errors = []
