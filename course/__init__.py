@@ -31,6 +31,7 @@ def exports(package: str, files: str = "", **names: str) -> tuple:
 __getattr__, __dir__, __all__ = exports(
     "course",
     boxes="Container FakeBox Process Sandbox VirtualMachine",
+    claims="experiments",
     measuring="figures measure results stats units",
     questions="table",
     setup="doctor",

@@ -93,7 +93,7 @@ def doctor(as_json: bool) -> None:
 @as_json
 def race(rounds: int, as_json: bool) -> None:
     """Race five boxes to their first answer."""
-    from course import experiments
+    from course.claims import experiments
 
     frame = experiments.race(rounds)
     show(experiments.race_data(frame), experiments.race_rows(frame), as_json)
@@ -116,7 +116,7 @@ def measure(command: Sequence[str], rounds: int, as_json: bool) -> None:
 @as_json
 def bench(write: bool, as_json: bool) -> None:
     """Measure every goal that this course sets itself."""
-    from course import bench
+    from course.claims import bench
 
     found = bench.measure()
     if write:

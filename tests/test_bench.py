@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from course import bench, cli, goals, pace
-from course.bench import Goal
+from course import cli
+from course.claims import bench, goals, pace
+from course.claims.bench import Goal
 from course.errors import CourseError, NotEnoughMemory, ToolMissing
 from course.measuring import results
 from course.setup import provision

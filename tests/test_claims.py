@@ -166,14 +166,14 @@ def test_a_machine_without_the_arm_has_not_measured_the_claim(home) -> None:
 
 
 def test_a_claim_can_be_run_again(home, monkeypatch) -> None:
-    monkeypatch.setattr("course.experiments.race", lambda: data(QUICK, 4))
+    monkeypatch.setattr("course.claims.experiments.race", lambda: data(QUICK, 4))
     assert claims.run(claims.claim("quick")).verdict is Verdict.SUPPORTED
     with pytest.raises(LessonError, match="without its lesson"):
         claims.run(replace(QUICK, experiment="by_hand"))
 
 
 def test_an_author_records_what_a_lesson_carries(home, monkeypatch) -> None:
-    monkeypatch.setattr("course.experiments.race", lambda: data(QUICK, 4))
+    monkeypatch.setattr("course.claims.experiments.race", lambda: data(QUICK, 4))
     [path] = claims.record("10_the_race")
     assert path == home / "10_the_race" / "recorded" / "race.csv"
     assert claims.ledger()[0].tier == "recorded"

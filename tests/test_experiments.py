@@ -7,11 +7,11 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from course import experiments
 from course.boxes import FakeBox, Output, Process
 from course.boxes.box import Usage
 from course.boxes.machine import accelerator
 from course.checks import Check, failed
+from course.claims import experiments
 from course.errors import BoxError, ResultsError
 from course.measuring import results, stats
 from course.system import host

@@ -390,7 +390,7 @@ def test_a_qemu_that_is_missing_comes_with_what_installs_it(
 def test_kvm_that_does_not_work_is_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("course.boxes.machine.box.accelerator.DEVICE", Path("/nowhere/kvm"))
+    monkeypatch.setattr("course.boxes.machine.accelerator.DEVICE", Path("/nowhere/kvm"))
     with pytest.raises(StartFailed, match="/nowhere/kvm is not there"):
         VirtualMachine(accelerator="kvm").start()
 

@@ -8,7 +8,7 @@ import pytest
 
 from course.boxes import FakeBox, Process
 from course.boxes.machine import accelerator
-from course.experiments import clocked
+from course.claims import clocked
 from course.lessons import lesson
 from course.measuring import results
 

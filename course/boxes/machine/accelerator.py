@@ -87,7 +87,7 @@ def _judge() -> Verdict:
 
 def _small_guest() -> tuple[bool, str]:
     """In a process of its own, which can be killed when the guest hangs."""
-    argv = [sys.executable, "-P", "-m", "course.boxes.machine.box.kvm_probe"]
+    argv = [sys.executable, "-P", "-m", "course.boxes.machine.kvm_probe"]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=PROBE_DEADLINE, check=False, cwd="/"

@@ -1,4 +1,4 @@
-"""``python -m course.boxes.machine.box.kvm_probe``: does KVM run code on the processor itself here?
+"""``python -m course.boxes.machine.kvm_probe``: does KVM run code on the processor itself here?
 
 On many cloud machines ``/dev/kvm`` opens and runs small guests, but in software: a Linux in it
 hangs. This guest has what tells: an instruction that such software does not know, one of SSE,

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pandas as pd
 
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
-from course.experiments import can_run, clocked
+from course.claims import can_run, clocked
 from course.measuring import Arm, results
 
 Make = Callable[[], Box]

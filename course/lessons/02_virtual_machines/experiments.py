@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from course.boxes import Container, Hardware, Process, VirtualMachine, accelerator
-from course.experiments import WORK, Make, can_run
+from course.claims import WORK, Make, can_run
 from course.images import kernel
 from course.measuring import Arm, results, stats
 from course.system import reaper

@@ -16,8 +16,8 @@ from docker.models.containers import Container as DockerContainer
 
 from course import images
 from course.boxes import Box, Container, Sandbox
+from course.claims import BASELINE, BOXES, CLOCK, can_run, docker_run, first_answer
 from course.engine import engine, labels
-from course.experiments import BASELINE, BOXES, CLOCK, can_run, docker_run, first_answer
 from course.measuring import PHASE, Arm, commands, results
 from course.system import processes, reaper
 

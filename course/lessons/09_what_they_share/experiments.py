@@ -9,8 +9,8 @@ from functools import partial
 import pandas as pd
 
 from course.boxes import Box, Container, Hardware, VirtualMachine
+from course.claims import can_run
 from course.errors import EngineError
-from course.experiments import can_run
 from course.measuring import Arm, results
 from course.system import reaper
 

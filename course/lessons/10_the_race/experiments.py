@@ -14,11 +14,11 @@ from time import perf_counter, sleep
 
 import pandas as pd
 
-from course import experiments, images
+from course import images
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
+from course.claims import Make, can_run, experiments, inside
 from course.engine import engine, labels
 from course.errors import NeverAnswered
-from course.experiments import Make, can_run, inside
 from course.measuring import Arm, results
 from course.system import reaper
 

@@ -16,8 +16,8 @@ import pandas as pd
 from docker.errors import APIError
 
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
+from course.claims import can_run
 from course.engine import engine, label
-from course.experiments import can_run
 from course.images import container_image
 from course.measuring import results
 from course.system import reaper

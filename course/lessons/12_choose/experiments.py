@@ -12,8 +12,8 @@ import pandas as pd
 import requests
 
 from course.boxes import Container, VirtualMachine
+from course.claims import can_run
 from course.engine import engine, engine_errors, label
-from course.experiments import can_run
 from course.images import container_image
 from course.measuring import results
 from course.system import programs, reaper

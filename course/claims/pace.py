@@ -1,4 +1,4 @@
-"""What the goals for the course itself in ``static/goals.yaml`` are judged by: whether it measures
+"""What the goals for the course itself in ``goals.yaml`` are judged by: whether it measures
 right, and whether it is quick. Each function measures a table, as in ``goals.py``.
 """
 
@@ -23,7 +23,7 @@ ROUNDS = 12
 TURNS = 40  # of the two stop-watches: their difference is small
 MEGABYTE = 10**6
 MANY = 100_000  # trials
-CLICKS = Path(__file__).parent.parent / "tests" / "browser" / "marking.py"
+CLICKS = Path(__file__).parents[2] / "tests" / "browser" / "marking.py"
 
 # A lesson's first cell, and what it is compared with; each prints the bytes of memory (PSS).
 LESSON = "from course import Container, VirtualMachine, figures, measure, open_lesson, stats"

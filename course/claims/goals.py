@@ -1,4 +1,4 @@
-"""What the goals for boxes in ``static/goals.yaml`` are judged by: each function measures a table.
+"""What the goals for boxes in ``goals.yaml`` are judged by: each function measures a table.
 
 Its name is that of the data, its docstring the heading that they stand under.
 """
@@ -12,12 +12,14 @@ from itertools import product
 
 import pandas as pd
 
-from course import experiments, images
+from course import images
 from course.boxes import Container, VirtualMachine, accelerator
 from course.errors import NotEnoughMemory
-from course.experiments import BOXES, can_run, first_answer
 from course.images import kernel
 from course.measuring import commands, results
+
+from . import experiments
+from .experiments import BOXES, can_run, first_answer
 
 ROUNDS = 12
 CROWDS = {"container": 100, "vm resumed": 20}

@@ -1,6 +1,6 @@
 """Claims that people make about the two boxes, and what a machine's own data say of them.
 
-A lesson's ``claims.yaml`` holds its claims, ``static/claims.schema.json`` says what one may hold.
+A lesson's ``claims.yaml`` holds its claims, ``claims.schema.json`` says what one may hold.
 A verdict follows from a claim and a table of results, and from nothing else.
 """
 
@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from course import experiments
 from course.errors import DataError, LessonError, ResultsError, unknown
 from course.measuring import OF_COLUMN, Estimate, number, results, stats
 from course.system import best_match, paths, validator
 
-SCHEMA = Path(__file__).parent / "static" / "claims.schema.json"
+from . import experiments
+
+SCHEMA = Path(__file__).with_name("claims.schema.json")
 
 
 class Verdict(StrEnum):

@@ -1,6 +1,6 @@
 """The goals that this course sets itself, judged by measurement; and a command timed.
 
-``static/goals.yaml`` says what the goals are, ``goals.py`` and ``pace.py`` how each is measured.
+``goals.yaml`` says what the goals are, ``goals.py`` and ``pace.py`` how each is measured.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from course import goals, pace
 from course.errors import CourseError, ResultsError
 from course.measuring import OF_COLUMN, Estimate, number, results, stats
 from course.system import Bar
+
+from . import goals, pace
 
 TITLE = """\
 # Benchmarks
@@ -47,7 +48,7 @@ class Goal:
 
 def aims() -> dict[str, list[Goal]]:
     """The goals, by the measurement that they are judged by."""
-    data = yaml.safe_load((Path(__file__).parent / "static" / "goals.yaml").read_text())
+    data = yaml.safe_load(Path(__file__).with_name("goals.yaml").read_text())
     return {name: [Goal(**entry) for entry in entries] for name, entries in data.items()}
 
 

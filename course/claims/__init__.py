@@ -1,0 +1,11 @@
+"""What people claim of the two boxes, and this course of itself: judged by experiments."""
+
+from course import exports
+
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    "bench experiments",
+    experiments="BASELINE BOXES CLOCK Make WORK can_run clocked docker_run first_answer inside",
+    verdicts="SCHEMA TONES Claim Judgement Verdict claim claims judge judged keep ledger record run"
+    " table",
+)
