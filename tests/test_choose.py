@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from course import claims, overview
-from course.claims import Claim, Judgement, Verdict, verdicts
+from course.claims import Claim, Judgement, Verdict, entries
 from course.cli import main
 from course.errors import LessonError
 from course.lessons import lesson, lessons
@@ -71,7 +71,7 @@ def test_every_topic_of_the_comparison_has_a_claim(topic: str) -> None:
 
 @pytest.mark.parametrize("claim", EVERY, ids=lambda claim: claim.id)
 def test_every_claim_can_be_run_again_and_was_recorded(claim: Claim) -> None:
-    assert callable(verdicts._experiment(claim))
+    assert callable(entries._experiment(claim))
     kept = recorded(claim.lesson, claim.experiment)
     assert claims.judge(claim, kept).tier == "recorded"
 
