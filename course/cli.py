@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from course import authors
+from course.authoring import commands as authoring
 from course.errors import CourseError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main() -> None:
         stream.reconfigure(errors="replace")  # in locale C a letter is lost, and not the table
 
 
-for group in (authors.quiz, authors.labs, authors.notebooks):
+for group in (authoring.quiz, authoring.labs, authoring.notebooks):
     main.add_command(group)
 
 
@@ -154,7 +154,7 @@ def progress(as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(lesson: str, yes: bool) -> None:
     """Begin a LESSON again, or the whole course."""
-    from course.lessons import lesson as lesson_named
+    from course.lessons.syllabus import lesson as lesson_named
 
     slug = lesson_named(lesson).slug if lesson else ""
     if not yes:

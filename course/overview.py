@@ -12,7 +12,8 @@ from contextlib import closing
 from course import claims
 from course.checks import Outcome
 from course.claims import TONES, Judgement
-from course.lessons import Lesson, labs, lessons
+from course.lessons import cells
+from course.lessons.syllabus import Lesson, lessons
 from course.progress import Progress
 from course.questions import Page, Tone, Verdict, markup, quiz
 from course.setup import doctor
@@ -90,7 +91,7 @@ def _lesson_progress(lesson: Lesson, progress: Progress) -> dict[str, object]:
     asked = quiz.load(lesson.quiz) if lesson.quiz.exists() else {}
     questions = {name for name, question in asked.items() if question.kind != "predict"}
     right = progress.succeeded(lesson.slug, "answered", Verdict.RIGHT)
-    tasks = labs.task_names(lesson)
+    tasks = cells.task_names(lesson)
     return {
         "slug": lesson.slug,
         "title": lesson.title,

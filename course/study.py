@@ -25,12 +25,13 @@ from pandas import DataFrame
 import __main__
 from course import claims
 from course.errors import PartMissing, unknown
-from course.lessons import Lesson, labs
-from course.lessons import lesson as lesson_named
+from course.lessons import cells
+from course.lessons.recordings import replay_failures
+from course.lessons.syllabus import Lesson
+from course.lessons.syllabus import lesson as lesson_named
 from course.overview import ledger
 from course.progress import Progress
 from course.questions import Mark, Page, Predict, Question, Verdict, markup, quiz
-from course.recordings import replay_failures
 from course.reveal import Reveal, figure, together
 from course.setup import doctor
 from course.system import reaper
@@ -112,7 +113,7 @@ class Study:
 
     def solution(self, task: str) -> Page:
         """One way to do a task; the progress remembers that it was shown."""
-        code = labs.solution_of(self.lesson, self.lesson.task(task).name)
+        code = cells.solution_of(self.lesson, self.lesson.task(task).name)
         self.progress.record(self.lesson.slug, "shown", task)
         return markup.listing(f"One way to do {task}", code)
 

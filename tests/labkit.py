@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from course.checks import Finding, Outcome
-from course.lessons import labs, lesson
+from course.lessons import cells
+from course.lessons.syllabus import lesson
 from course.study import Study
 
 NOT_HERE = ("lesson.check", "remove_all()")  # a test asks by itself, and tidies up by itself
@@ -33,7 +34,7 @@ class Lab:
 
     def solve(self, *tasks: str) -> None:
         for task in tasks:
-            self.run(labs.solution_of(self.lesson, task))
+            self.run(cells.solution_of(self.lesson, task))
 
     def solve_all(self) -> dict:
         """Run the solution from top to bottom; returns what it has defined."""
@@ -54,9 +55,9 @@ class Lab:
 
     def _cells(self) -> Iterator[tuple[str | None, str]]:
         """Each code cell that a test can run, and the task that it solves."""
-        for cell in labs.read(self.lesson.solution)["cells"]:
-            text = labs.source(cell)
+        for cell in cells.read(self.lesson.solution)["cells"]:
+            text = cells.source(cell)
             if cell["cell_type"] == "code" and not any(words in text for words in NOT_HERE):
                 # A test has opened the lesson already, and needs no more than where it is.
                 opened = f'open_lesson("{self.lesson.slug}")'
-                yield labs.task_of(cell), text.replace(opened, "lesson")
+                yield cells.task_of(cell), text.replace(opened, "lesson")

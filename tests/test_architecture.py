@@ -30,7 +30,7 @@ HOMES = {
     "matplotlib": {"measuring/drawing.py"},
     "jsonschema": {"system/schemas.py"},
     "rich": {"cli.py"},
-    "click": {"cli.py", "authors.py"},
+    "click": {"cli.py", "authoring/commands.py"},
 }
 
 

@@ -11,7 +11,8 @@ from labkit import Lab
 from course.boxes import Container, VirtualMachine
 from course.checks import Outcome
 from course.engine import engine, remove_all
-from course.lessons import labs, lesson
+from course.lessons import cells
+from course.lessons.syllabus import lesson
 from course.measuring import Estimate
 from course.measuring.results import table
 
@@ -242,4 +243,4 @@ def test_a_sentence_is_no_report() -> None:
 
 
 def test_every_solution_can_be_shown() -> None:
-    assert all(labs.solution_of(LESSON, task) for task in TASKS)
+    assert all(cells.solution_of(LESSON, task) for task in TASKS)

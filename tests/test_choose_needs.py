@@ -8,7 +8,8 @@ import pytest
 from labkit import Lab
 
 from course.checks import Outcome
-from course.lessons import labs, lesson
+from course.lessons import cells
+from course.lessons.syllabus import lesson
 
 LAB = Lab("12_choose")
 check = partial(LAB.check, "needs")
@@ -27,7 +28,7 @@ def chosen(weights: dict) -> object:
 
 def test_the_solution_passes_and_says_what_would_change_it() -> None:
     names = {"decision": decision}
-    exec(labs.solution_of(LAB.lesson, "needs"), names)
+    exec(cells.solution_of(LAB.lesson, "needs"), names)
     assert check(**names).outcome is Outcome.PASSED
     assert names["tips"], "the solution's weights leave something that would change the choice"
 

@@ -9,8 +9,9 @@ import nbformat
 import pytest
 
 import course
+from course.authoring import notebooks
 from course.cli import main
-from course.lessons import Lesson, lessons, notebooks
+from course.lessons.syllabus import Lesson, lessons
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.name: path.read_text() for path in ROOT.glob("*.md")}

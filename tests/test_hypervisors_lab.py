@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from course.checks import Finding, Outcome
-from course.lessons import labs, lesson
+from course.lessons import cells
+from course.lessons.syllabus import lesson
 
 SLUG = "03_hypervisors"
 PACKAGE = f"course.lessons.{SLUG}"
@@ -26,7 +27,7 @@ def learner(right: str = "", wrong: str = "") -> dict[str, object]:
     assert not right or sum(source.count(right) for source in SOURCES.values()) == 1, right
     for name, source in SOURCES.items():
         exec(compile(source.replace(right, wrong) if right else source, name, "exec"), names)
-    exec(labs.solution_of(lesson(SLUG), "types"), names)
+    exec(cells.solution_of(lesson(SLUG), "types"), names)
     invention = {"my_port": 0x40, "my_device": devices.Dice(), "my_program": guests.ROLL}
     return names | invention | {"price": 30.0}
 
@@ -238,8 +239,8 @@ def definitions(source: str) -> dict[str, str]:
 
 
 def test_the_lab_builds_what_the_lesson_uses() -> None:
-    cells = labs.read(lesson(SLUG).solution)["cells"]
-    code = "\n".join(labs.source(cell) for cell in cells if cell["cell_type"] == "code")
+    solved = cells.read(lesson(SLUG).solution)["cells"]
+    code = "\n".join(cells.source(cell) for cell in solved if cell["cell_type"] == "code")
     built = definitions(code)
     for module in ("emulator", "hypervisor"):
         for name, definition in definitions(SOURCES[module]).items():

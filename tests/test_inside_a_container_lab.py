@@ -16,7 +16,8 @@ import pytest
 from labkit import Lab
 
 from course.checks import Finding, Outcome
-from course.lessons import labs, lesson
+from course.lessons import cells
+from course.lessons.syllabus import lesson
 from course.study import Study
 
 LAB = Lab("08_inside_a_container")
@@ -35,9 +36,9 @@ def said(finding: Finding) -> str:
 def defined(notebook: Path) -> dict[str, object]:
     """What a notebook's cells define; their text is where `inspect` looks for it, as in Jupyter."""
     names = {"__name__": "__main__", "lesson": Study(LESSON, progress=None)}
-    for cell in labs.read(notebook)["cells"]:
+    for cell in cells.read(notebook)["cells"]:
         if cell["cell_type"] == "code":
-            text, file = labs.source(cell), f"<{notebook.parent.name} {cell['id']}>"
+            text, file = cells.source(cell), f"<{notebook.parent.name} {cell['id']}>"
             linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
             module = ast.parse(text)
             module.body = [part for part in module.body if defines(part, text)]

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from course import lab, lessons
+from course import lab
 from course.errors import LessonError, ResourceError
+from course.lessons import syllabus as lessons
 
 NOTEBOOK = "notebooks/00_start_here.ipynb"
 
@@ -132,7 +133,8 @@ def test_a_notebook_can_call_the_course(monkeypatch: pytest.MonkeyPatch) -> None
 OPEN = """
 import sys
 from pathlib import Path
-from course import lab, lessons
+from course import lab
+from course.lessons import syllabus as lessons
 lessons.content_dir = lambda: Path(sys.argv[1])
 lab.open_lab(Path(sys.argv[2]), print)
 """

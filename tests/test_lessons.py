@@ -9,10 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course import lessons
+from course.authoring import labs, notebooks
 from course.checks import Outcome
 from course.errors import LessonError
-from course.lessons import Lesson, labs, notebooks
+from course.lessons import cells
+from course.lessons import syllabus as lessons
+from course.lessons.syllabus import Lesson
 from course.progress import Progress
 from course.questions import quiz
 from course.system import paths
@@ -33,8 +35,8 @@ def by_slug(lesson: Lesson) -> str:
 
 def check_cells(notebook: dict) -> list[str]:
     """The tasks that are checked, in order."""
-    cells = [labs.source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return [cell.split('"')[1] for cell in cells if cell.startswith("lesson.check(")]
+    code = [cells.source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [text.split('"')[1] for text in code if text.startswith("lesson.check(")]
 
 
 # --- finding lessons ---------------------------------------------------------------------------
@@ -75,9 +77,9 @@ def test_the_labs_that_are_committed_are_the_labs_that_are_built() -> None:
 
 
 def test_a_lab_is_blank_where_the_solution_is_tagged() -> None:
-    lab = {cell["id"]: cell for cell in labs.read(FIXTURE.lab)["cells"]}
-    assert labs.source(lab["port"]) == labs.BLANK
-    assert labs.source(lab["double"]) == (
+    lab = {cell["id"]: cell for cell in cells.read(FIXTURE.lab)["cells"]}
+    assert cells.source(lab["port"]) == labs.BLANK
+    assert cells.source(lab["double"]) == (
         "def double(number):\n    # Your code here\n    ...\n\n\ndouble(21)"
     )
     assert "port-why" not in lab, "an explanation of the solution is left out"
@@ -105,17 +107,17 @@ def test_a_changed_solution_makes_its_lab_stale(tmp_path: Path) -> None:
 
 
 def test_a_solution_is_shown_without_its_markers() -> None:
-    shown = labs.solution_of(FIXTURE, "double-it")
+    shown = cells.solution_of(FIXTURE, "double-it")
     assert shown == "def double(number):\n    return 2 * number\n\n\ndouble(21)"
     with pytest.raises(LessonError, match="double-it"):
-        labs.solution_of(FIXTURE, "double")
+        cells.solution_of(FIXTURE, "double")
 
 
 def test_a_notebook_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "bad.ipynb").write_text("{")
     for name in ("bad.ipynb", "gone.ipynb"):
         with pytest.raises(LessonError, match=name):
-            labs.read(tmp_path / name)
+            cells.read(tmp_path / name)
 
 
 # --- what every lesson keeps -------------------------------------------------------------------
@@ -143,16 +145,16 @@ def test_the_time_it_states_is_the_time_it_takes(lesson: Lesson) -> None:
 @pytest.mark.parametrize("lesson", [*WITH_LAB, FIXTURE], ids=by_slug)
 def test_every_task_has_a_check_a_solution_and_a_cell_that_checks_it(lesson: Lesson) -> None:
     tasks = list(lesson.tasks())
-    assert check_cells(labs.read(lesson.solution)) == tasks
-    assert labs.task_names(lesson) == set(tasks)
-    assert all(labs.solution_of(lesson, task) for task in tasks)
+    assert check_cells(cells.read(lesson.solution)) == tasks
+    assert cells.task_names(lesson) == set(tasks)
+    assert all(cells.solution_of(lesson, task) for task in tasks)
 
 
 @pytest.mark.parametrize("lesson", [*WITH_LAB, FIXTURE], ids=by_slug)
 def test_every_cell_of_a_lab_can_be_parsed(lesson: Lesson) -> None:
-    for cell in labs.read(lesson.lab)["cells"]:
-        if cell["cell_type"] == "code" and not labs.source(cell).startswith(("%", "!")):
-            ast.parse(labs.source(cell))
+    for cell in cells.read(lesson.lab)["cells"]:
+        if cell["cell_type"] == "code" and not cells.source(cell).startswith(("%", "!")):
+            ast.parse(cells.source(cell))
 
 
 @pytest.mark.parametrize("lesson", [*WITH_LAB, FIXTURE], ids=by_slug)
@@ -215,8 +217,8 @@ def test_a_solution_passes_every_check(
 @pytest.mark.notebook
 def test_a_notebook_that_fails_is_not_stored_and_the_cell_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.ipynb"
-    cells = [nbformat.v4.new_code_cell("1 / 0")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    made = [nbformat.v4.new_code_cell("1 / 0")]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), path)
     before = path.read_bytes()
     with pytest.raises(LessonError, match="ZeroDivisionError"):
         notebooks.store(path)
@@ -227,8 +229,8 @@ def test_a_notebook_that_fails_is_not_stored_and_the_cell_is_named(tmp_path: Pat
 def test_a_stored_notebook_names_its_machine_and_no_home(tmp_path: Path) -> None:
     path = tmp_path / "good.ipynb"
     source = "from pathlib import Path\nprint(Path.home() / 'here')"
-    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": ["x"], "collapsed": True})]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    made = [nbformat.v4.new_code_cell(source, metadata={"tags": ["x"], "collapsed": True})]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), path)
     notebook = nbformat.read(notebooks.store(path), as_version=4)
     assert notebook.metadata.two_boxes.cores >= 1
     assert notebook.cells[0].outputs[0].text == "~/here\n"
@@ -242,8 +244,8 @@ def test_a_stored_notebook_shows_a_quiz_to_whoever_cannot_run_it(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(FIXTURES))
     path = tmp_path / "quiz.ipynb"
-    cells = [nbformat.v4.new_code_cell("from opened import open_fixture\nopen_fixture().quiz()")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    made = [nbformat.v4.new_code_cell("from opened import open_fixture\nopen_fixture().quiz()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), path)
     (output,) = notebooks.run(path).cells[0].outputs
     assert set(output.data) == {"text/html", "text/plain"}, "a widget dies with its kernel"
     for page in output.data.values():

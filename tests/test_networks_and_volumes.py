@@ -15,7 +15,8 @@ from labkit import Lab
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
 from course.images import package_image
-from course.lessons import labs, lesson
+from course.lessons import cells
+from course.lessons.syllabus import lesson
 
 SLUG = "07_networks_and_volumes"
 LESSON = lesson(SLUG)
@@ -88,7 +89,7 @@ def test_a_door_that_is_shut_one_that_leads_nowhere_and_one_that_is_wide_open(la
     lab.run("service.start()")
     lab.run("front.remove(force=True)")
     lab.run(
-        labs.solution_of(LESSON, "front-door")
+        cells.solution_of(LESSON, "front-door")
         .split("\n", 1)[1]
         .replace('("127.0.0.1", None)', "None")
     )
@@ -105,7 +106,7 @@ def test_data_that_would_not_stay(lab: Lab) -> None:
     )
     found = lab.check("data-stays")
     assert "writes to /mnt" in found.observed
-    lab.run(labs.solution_of(LESSON, "data-stays").replace("range(2)", "range(1)", 1))
+    lab.run(cells.solution_of(LESSON, "data-stays").replace("range(2)", "range(1)", 1))
     found = lab.check("data-stays")
     assert "counted by this very container" in found.observed
 
@@ -114,7 +115,7 @@ def test_replicas_that_nobody_visits(lab: Lab) -> None:
     lab.solve("database", "front-door")
     without_reload = "\n".join(
         line
-        for line in labs.solution_of(LESSON, "three-replicas").splitlines()
+        for line in cells.solution_of(LESSON, "three-replicas").splitlines()
         if "reload" not in line
     )
     lab.run(without_reload)
@@ -151,7 +152,7 @@ def test_a_kill_that_visitors_see_and_one_that_comes_too_early_or_too_late(lab: 
 @pytest.mark.fault("a volume that is full")
 def test_a_full_volume_is_seen_and_so_is_one_that_never_filled(lab: Lab) -> None:
     lab.solve("database")
-    fill, mend = labs.solution_of(LESSON, "full-volume").split("\n\nfor _ in", 1)
+    fill, mend = cells.solution_of(LESSON, "full-volume").split("\n\nfor _ in", 1)
     lab.run(fill.split("FILL =")[0])
     assert "refused nothing yet" in lab.check("full-volume").observed
     lab.run("FILL =" + fill.split("FILL =")[1])

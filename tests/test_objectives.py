@@ -5,7 +5,8 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from course.lessons import Lesson, lessons, notebooks
+from course.authoring import notebooks
+from course.lessons.syllabus import Lesson, lessons
 from course.questions import Predict, quiz
 
 WRITTEN = [lesson for lesson in lessons() if lesson.notebook.exists()]

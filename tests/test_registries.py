@@ -15,7 +15,8 @@ from labkit import Lab
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
 from course.images import container_image, package_image
-from course.lessons import labs, lesson
+from course.lessons import cells
+from course.lessons.syllabus import lesson
 
 registry = lesson("06_registries").part("registry")
 LESSON = lesson("06_registries")
@@ -46,7 +47,7 @@ WRONG_STARTS = [
 def test_a_registry_started_wrongly(
     lab: Lab, right: str, wrong: str, observed: str, hint: str
 ) -> None:
-    code = labs.solution_of(LESSON, "run-it").replace(right, wrong)
+    code = cells.solution_of(LESSON, "run-it").replace(right, wrong)
     code = code.replace("again", "None").rpartition("\n")[0]  # without the question at its end
     lab.run(code)
     found = lab.check("run-it")
@@ -108,7 +109,7 @@ def test_a_lock_that_lets_everybody_in_and_one_that_lets_nobody_in(lab: Lab) -> 
     lab.names |= {"locked": lab.names["port"], "login": ("learner", "secret")}
     assert "a stranger is let in" in lab.check("lock-it").observed
     # Without -B htpasswd writes MD5, which this registry does not read.
-    code = labs.solution_of(LESSON, "lock-it").replace("-Bbc", "-bc")
+    code = cells.solution_of(LESSON, "lock-it").replace("-Bbc", "-bc")
     with pytest.raises(RuntimeError, match=r"unauthorized|no basic auth"):
         lab.run(code)
     found = lab.check("lock-it")
@@ -133,7 +134,7 @@ def test_deleted_is_not_collected(lab: Lab) -> None:
     found = lab.check("free-space")
     assert found.outcome is Outcome.NOT_ATTEMPTED
     assert "refuses a tag" in found.hints[1]
-    lab.run(labs.solution_of(LESSON, "free-space").split("swept =")[0])
+    lab.run(cells.solution_of(LESSON, "free-space").split("swept =")[0])
     found = lab.check("free-space")
     assert "still on the disk" in found.observed
     assert "garbage-collect" in found.hints[-1]

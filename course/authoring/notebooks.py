@@ -20,9 +20,8 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from course.errors import LessonError
+from course.lessons.syllabus import Lesson
 from course.system import host
-
-from . import Lesson
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

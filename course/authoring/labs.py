@@ -16,25 +16,14 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from course.errors import LessonError, unknown
-
-from . import Lesson, lessons
+from course.lessons import cells
+from course.lessons.syllabus import Lesson, lessons
 
 BLANK = "# Your code here"
-TAG = "solution:"
 REGION = re.compile(
     r"^(?P<indent>[ \t]*)# BEGIN SOLUTION[ \t]*\n.*?^[ \t]*# END SOLUTION[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
-MARKER = re.compile(r"^[ \t]*# (BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
-
-
-def read(path: Path) -> dict:
-    """A notebook as data. Raises LessonError where there is none that can be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LessonError(f"a notebook at {path}", str(error)) from error
 
 
 def written(notebook: dict) -> str:
@@ -42,41 +31,13 @@ def written(notebook: dict) -> str:
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def source(cell: dict) -> str:
-    """A cell's text; the file format allows one string or a list of lines."""
-    return "".join(cell["source"])
-
-
-def task_of(cell: dict) -> str | None:
-    """The task that this cell of a solution solves."""
-    tags = cell.get("metadata", {}).get("tags", [])
-    return next((tag.removeprefix(TAG) for tag in tags if tag.startswith(TAG)), None)
-
-
 def lab_from(solution: dict) -> dict:
     """The lab of a solution: its tasks blank, no outputs, the same cell ids."""
-    cells = [_blank(cell) for cell in solution["cells"] if not _explains(cell)]
+    blank = [_blank(cell) for cell in solution["cells"] if not _explains(cell)]
     kept = {key: solution[key] for key in ("metadata", "nbformat", "nbformat_minor")}
     # What the solution's outputs were stored with says nothing of a lab, which has none.
     metadata = {key: value for key, value in kept["metadata"].items() if key != "two_boxes"}
-    return kept | {"cells": cells, "metadata": metadata}
-
-
-def solution_of(lesson: Lesson, task: str) -> str:
-    """The code that solves one task. Raises LessonError for a task that has none."""
-    cells = [cell for cell in read(lesson.solution)["cells"] if cell["cell_type"] == "code"]
-    found = [source(cell) for cell in cells if task_of(cell) == task]
-    if not found:
-        solved = sorted({name for cell in cells if (name := task_of(cell))})
-        raise unknown(f"a solved task of lesson {lesson.slug}", task, solved)
-    return "\n\n".join(MARKER.sub("", text).rstrip() for text in found)
-
-
-def task_names(lesson: Lesson) -> set[str]:
-    """The tasks of a lesson, read off its lab: no code of the lesson has to run."""
-    cells = read(lesson.lab)["cells"] if lesson.lab.exists() else []
-    tags = [tag for cell in cells for tag in cell["metadata"].get("tags", [])]
-    return {tag.removeprefix("task:") for tag in tags if tag.startswith("task:")}
+    return kept | {"cells": blank, "metadata": metadata}
 
 
 def stale(of: Iterable[Lesson] | None = None) -> list[Path]:
@@ -96,20 +57,21 @@ def build(of: Iterable[Lesson] | None = None) -> list[Path]:
 
 def _built(of: Iterable[Lesson] | None) -> list[tuple[Path, str]]:
     solved = [one for one in (lessons() if of is None else of) if one.solution.exists()]
-    return [(one.lab, written(lab_from(read(one.solution)))) for one in solved]
+    return [(one.lab, written(lab_from(cells.read(one.solution)))) for one in solved]
 
 
 def _explains(cell: dict) -> bool:
-    return cell["cell_type"] == "markdown" and task_of(cell) is not None
+    return cell["cell_type"] == "markdown" and cells.task_of(cell) is not None
 
 
 def _blank(cell: dict) -> dict:
-    task, kept = task_of(cell), {"id": cell["id"], "cell_type": cell["cell_type"]}
-    text = source(cell)
-    tags = [tag for tag in cell.get("metadata", {}).get("tags", []) if not tag.startswith(TAG)]
+    task, kept = cells.task_of(cell), {"id": cell["id"], "cell_type": cell["cell_type"]}
+    text = cells.source(cell)
+    tags = cell.get("metadata", {}).get("tags", [])
+    tags = [tag for tag in tags if not tag.startswith(cells.TAG)]
     if task:
         text = REGION.sub(_blank_region, text) if REGION.search(text) else BLANK
-        tags.append(f"task:{task}")
+        tags.append(f"{cells.TASK}{task}")
     kept |= {"source": text.splitlines(keepends=True), "metadata": {"tags": tags} if tags else {}}
     if cell["cell_type"] == "code":
         kept |= {"outputs": [], "execution_count": None}

@@ -19,7 +19,7 @@ def quiz() -> None:
 @click.option("--to", "form", type=click.Choice(["gift", "jupyterquiz"]), default="gift")
 def quiz_export(lesson: str, form: str) -> None:
     """Print a LESSON's questions for Moodle (GIFT) or for jupyterquiz."""
-    from course.lessons import lesson as lesson_named
+    from course.lessons.syllabus import lesson as lesson_named
     from course.questions import exchange
     from course.questions import quiz as quizzes
 
@@ -54,7 +54,7 @@ def labs() -> None:
 @labs.command("build")
 def labs_build() -> None:
     """Write every lab whose solution says something new."""
-    from course.lessons import labs
+    from . import labs
 
     for path in labs.build():
         click.echo(path)
@@ -69,8 +69,9 @@ def notebooks() -> None:
 @click.argument("slugs", nargs=-1, required=True)
 def notebooks_run(slugs: Sequence[str]) -> None:
     """Run the notebook and the solution of each lesson, and store what came out."""
-    from course.lessons import lesson as lesson_named
-    from course.lessons import notebooks
+    from course.lessons.syllabus import lesson as lesson_named
+
+    from . import notebooks
 
     for slug in slugs:
         found = lesson_named(slug)
