@@ -154,7 +154,7 @@ def progress(as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(lesson: str, yes: bool) -> None:
     """Begin a LESSON again, or the whole course."""
-    from course.lessons.syllabus import lesson as lesson_named
+    from course.lessons import lesson as lesson_named
 
     slug = lesson_named(lesson).slug if lesson else ""
     if not yes:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from course import lessons
 from course.errors import LessonError, ResourceError
-from course.lessons import syllabus as lessons
 from course.system import store
 
 FOLDERS = ("notebooks", "labs", "solutions")

@@ -12,8 +12,7 @@ from contextlib import closing
 from course import claims
 from course.checks import Outcome
 from course.claims import TONES, Judgement
-from course.lessons import cells
-from course.lessons.syllabus import Lesson, lessons
+from course.lessons import Lesson, cells, lessons
 from course.progress import Progress
 from course.questions import Page, Tone, Verdict, markup, quiz
 from course.setup import doctor

@@ -25,10 +25,8 @@ from pandas import DataFrame
 import __main__
 from course import claims
 from course.errors import PartMissing, unknown
-from course.lessons import cells
-from course.lessons.recordings import replay_failures
-from course.lessons.syllabus import Lesson
-from course.lessons.syllabus import lesson as lesson_named
+from course.lessons import Lesson, cells, replay_failures
+from course.lessons import lesson as lesson_named
 from course.overview import ledger
 from course.progress import Progress
 from course.questions import Mark, Page, Predict, Question, Verdict, markup, quiz

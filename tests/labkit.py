@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from course.checks import Finding, Outcome
-from course.lessons import cells
-from course.lessons.syllabus import lesson
+from course.lessons import cells, lesson
 from course.study import Study
 
 NOT_HERE = ("lesson.check", "remove_all()")  # a test asks by itself, and tidies up by itself

@@ -12,7 +12,7 @@ from course import claims, overview
 from course.claims import Claim, Judgement, Verdict, entries
 from course.cli import main
 from course.errors import LessonError
-from course.lessons.syllabus import lesson, lessons
+from course.lessons import lesson, lessons
 from course.measuring import Estimate
 from course.measuring.results import recorded
 

@@ -11,8 +11,7 @@ from labkit import Lab
 from course.boxes import Container, VirtualMachine
 from course.checks import Outcome
 from course.engine import engine, remove_all
-from course.lessons import cells
-from course.lessons.syllabus import lesson
+from course.lessons import cells, lesson
 from course.measuring import Estimate
 from course.measuring.results import table
 

@@ -8,8 +8,7 @@ import pytest
 from labkit import Lab
 
 from course.checks import Outcome
-from course.lessons import cells
-from course.lessons.syllabus import lesson
+from course.lessons import cells, lesson
 
 LAB = Lab("12_choose")
 check = partial(LAB.check, "needs")

@@ -11,7 +11,7 @@ import yaml
 from course import claims
 from course.claims import Claim, Verdict
 from course.errors import DataError, LessonError, ResultsError
-from course.lessons.syllabus import lessons
+from course.lessons import lessons
 from course.measuring import figures, results
 
 EVERY = [claim for lesson in lessons() for claim in claims.claims(lesson.slug)]

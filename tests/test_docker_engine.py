@@ -14,7 +14,7 @@ from course.checks import Outcome
 from course.engine import engine, label, remove_all
 from course.errors import EngineError
 from course.images import container_image
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring.results import recorded
 
 LAB = Lab("04_docker_engine")

@@ -11,7 +11,7 @@ import pytest
 import course
 from course.authoring import notebooks
 from course.cli import main
-from course.lessons.syllabus import Lesson, lessons
+from course.lessons import Lesson, lessons
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.name: path.read_text() for path in ROOT.glob("*.md")}

@@ -12,7 +12,7 @@ from IPython.utils.capture import capture_output
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course.checks import Outcome
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 
 PARTS = "devices emulator guests hypervisor kvm native"
 devices, emulator, guests, hypervisor, kvm, native = (

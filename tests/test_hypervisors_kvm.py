@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course import claims
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 
 PARTS = "counters devices emulator experiments guests hypervisor kvm user_mode"
 counters, devices, emulator, experiments, guests, hypervisor, kvm, user_mode = (
@@ -131,7 +131,7 @@ def test_the_stop_button_gets_out_of_a_guest() -> None:
 
 LEFT = """
 import os, signal, threading
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 guests, hypervisor = (
     lesson("03_hypervisors").part(name) for name in ("guests", "hypervisor"))
 Bus = lesson("03_hypervisors").part("devices").Bus

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from course.checks import Finding, Outcome
-from course.lessons import cells
-from course.lessons.syllabus import lesson
+from course.lessons import cells, lesson
 
 SLUG = "03_hypervisors"
 PACKAGE = f"course.lessons.{SLUG}"

@@ -7,7 +7,7 @@ from docker.auth import resolve_repository_name
 from labkit import Lab
 
 from course.checks import Finding, Outcome
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 
 READ = lesson("06_registries").part("naming").READ
 RIGHT = """

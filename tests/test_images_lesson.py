@@ -16,7 +16,7 @@ from course.checks import Outcome
 from course.engine import engine, remove_all
 from course.errors import BuildFailed
 from course.images import container_image
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring.results import recorded
 
 LAB = Lab("05_images")

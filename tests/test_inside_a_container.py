@@ -22,7 +22,7 @@ from course import claims, images
 from course.boxes import Container
 from course.claims import Verdict
 from course.errors import CommandTimeout, LessonError
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring.results import recorded
 from course.system import cgroups, processes
 
@@ -160,7 +160,7 @@ def test_what_hangs_is_ended_with_all_that_it_started(
 
 
 RUNS_UNTIL_KILLED = """
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 lesson("08_inside_a_container").part("workshop").run("sleep 31536010")
 """
 

@@ -16,8 +16,7 @@ import pytest
 from labkit import Lab
 
 from course.checks import Finding, Outcome
-from course.lessons import cells
-from course.lessons.syllabus import lesson
+from course.lessons import cells, lesson
 from course.study import Study
 
 LAB = Lab("08_inside_a_container")

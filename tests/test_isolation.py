@@ -15,7 +15,7 @@ from course.boxes import Container, VirtualMachine
 from course.claims import Verdict
 from course.errors import NotRunning
 from course.images import package_image
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring.results import recorded
 
 LESSON = lesson("01_isolation")

@@ -12,7 +12,7 @@ from labkit import Lab
 from course.checks import Finding, Outcome
 from course.engine import engine, label, remove_all
 from course.images import package_image
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 
 LAB = Lab("01_isolation")
 LESSON, check = LAB.lesson, LAB.check

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from course import lab
+from course import lab, lessons
 from course.errors import LessonError, ResourceError
-from course.lessons import syllabus as lessons
 
 NOTEBOOK = "notebooks/00_start_here.ipynb"
 
@@ -134,7 +133,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from course import lab
-from course.lessons import syllabus as lessons
+from course import lessons
 lessons.content_dir = lambda: Path(sys.argv[1])
 lab.open_lab(Path(sys.argv[2]), print)
 """

@@ -9,12 +9,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course import lessons
 from course.authoring import labs, notebooks
 from course.checks import Outcome
 from course.errors import LessonError
-from course.lessons import cells
-from course.lessons import syllabus as lessons
-from course.lessons.syllabus import Lesson
+from course.lessons import Lesson, cells
 from course.progress import Progress
 from course.questions import quiz
 from course.system import paths

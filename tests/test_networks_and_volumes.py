@@ -15,8 +15,7 @@ from labkit import Lab
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
 from course.images import package_image
-from course.lessons import cells
-from course.lessons.syllabus import lesson
+from course.lessons import cells, lesson
 
 SLUG = "07_networks_and_volumes"
 LESSON = lesson(SLUG)

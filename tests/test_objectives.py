@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from course.authoring import notebooks
-from course.lessons.syllabus import Lesson, lessons
+from course.lessons import Lesson, lessons
 from course.questions import Predict, quiz
 
 WRITTEN = [lesson for lesson in lessons() if lesson.notebook.exists()]

@@ -9,7 +9,7 @@ import pytest
 from course.boxes import FakeBox, Process
 from course.boxes.machine import accelerator
 from course.claims import clocked
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring import results
 
 SLUG = "10_the_race"

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from course.lessons.recordings import replay_failures
+from course.lessons import replay_failures
 
 FAILS = "raise ConnectionError('no engine')"
 

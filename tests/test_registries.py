@@ -15,8 +15,7 @@ from labkit import Lab
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
 from course.images import container_image, package_image
-from course.lessons import cells
-from course.lessons.syllabus import lesson
+from course.lessons import cells, lesson
 
 registry = lesson("06_registries").part("registry")
 LESSON = lesson("06_registries")

@@ -13,7 +13,7 @@ from course.claims import Verdict
 from course.engine import engine, label, remove_all
 from course.errors import BoxError
 from course.images import package_image
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring.results import recorded
 from course.system import processes
 

@@ -12,7 +12,7 @@ from course.boxes import Container
 from course.checks import Outcome
 from course.engine import engine, label, remove_all
 from course.images import container_image
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 
 LAB = Lab("11_security")
 LESSON, check = LAB.lesson, LAB.check

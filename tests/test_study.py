@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from course.errors import PartMissing
-from course.lessons.syllabus import Lesson, lesson, lessons
+from course.lessons import Lesson, lesson, lessons
 from course.study import Study
 
 

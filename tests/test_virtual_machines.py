@@ -13,7 +13,7 @@ from course.boxes import FakeBox, VirtualMachine
 from course.boxes.machine import saved
 from course.claims import Verdict
 from course.errors import StartFailed
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring import drawing, results
 
 LESSON = lesson("02_virtual_machines")

@@ -12,7 +12,7 @@ from labkit import Lab
 
 from course.boxes import VirtualMachine
 from course.checks import Outcome
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring import Estimate
 
 LAB = Lab("02_virtual_machines")

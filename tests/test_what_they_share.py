@@ -14,7 +14,7 @@ from course.boxes import Box, Container, VirtualMachine
 from course.claims import Claim, Verdict
 from course.engine import engine, remove_all
 from course.errors import BoxError, NotRunning, SnapshotMissing
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.measuring.results import recorded, table
 
 LESSON = lesson("09_what_they_share")

@@ -12,7 +12,7 @@ from labkit import Lab
 
 from course.boxes import Container, FakeBox, Output, VirtualMachine
 from course.checks import Finding, Outcome
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 
 LAB = Lab("09_what_they_share")
 LESSON, check = LAB.lesson, LAB.check

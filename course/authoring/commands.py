@@ -19,7 +19,7 @@ def quiz() -> None:
 @click.option("--to", "form", type=click.Choice(["gift", "jupyterquiz"]), default="gift")
 def quiz_export(lesson: str, form: str) -> None:
     """Print a LESSON's questions for Moodle (GIFT) or for jupyterquiz."""
-    from course.lessons.syllabus import lesson as lesson_named
+    from course.lessons import lesson as lesson_named
     from course.questions import exchange
     from course.questions import quiz as quizzes
 
@@ -69,7 +69,7 @@ def notebooks() -> None:
 @click.argument("slugs", nargs=-1, required=True)
 def notebooks_run(slugs: Sequence[str]) -> None:
     """Run the notebook and the solution of each lesson, and store what came out."""
-    from course.lessons.syllabus import lesson as lesson_named
+    from course.lessons import lesson as lesson_named
 
     from . import notebooks
 

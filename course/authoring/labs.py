@@ -16,8 +16,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from course.lessons import cells
-from course.lessons.syllabus import Lesson, lessons
+from course.lessons import Lesson, cells, lessons
 
 BLANK = "# Your code here"
 REGION = re.compile(

@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from course.errors import LessonError
-from course.lessons.syllabus import Lesson
+from course.lessons import Lesson
 from course.system import host
 
 WIDGET = "application/vnd.jupyter.widget-view+json"

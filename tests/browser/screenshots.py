@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, expect
 from real_lab import ARTIFACTS, ROOT, Lab, chromium, jupyterlab, run_all, set_theme
 
-from course.lessons.syllabus import lessons
+from course.lessons import lessons
 
 WIDTH, SLICE = 1280, 2000  # pixels of a picture
 TALLEST = 40_000  # pixels in which a whole notebook has room, so that JupyterLab draws all of it

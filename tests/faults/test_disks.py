@@ -58,7 +58,7 @@ def test_a_snapshot_without_room_leaves_the_box_as_it_was(kind: str, size: int) 
 
 IN_AN_ENGINE = """
 import json, os
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 spare = lesson("04_docker_engine").part("spare_engine").SpareEngine(False)
 from course import Container
 from course.engine import client

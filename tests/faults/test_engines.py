@@ -21,7 +21,7 @@ from faults.world import a_users_python, becomes_true, processes_of, run_python
 
 from course import Container, engine
 from course.errors import EngineUnreachable, NotRunning
-from course.lessons.syllabus import lesson
+from course.lessons import lesson
 from course.system import processes
 
 spare_engine = lesson("04_docker_engine").part("spare_engine")

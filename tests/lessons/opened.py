@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course.lessons.syllabus import Lesson
+from course.lessons import Lesson
 from course.progress import Progress
 from course.study import Study
 from course.system import paths

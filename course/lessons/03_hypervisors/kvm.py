@@ -8,7 +8,7 @@ from pathlib import Path
 from IPython import get_ipython
 
 from course.checks import Check, Finding, failed, passed
-from course.lessons.recordings import replay_failures
+from course.lessons import replay_failures
 
 from .devices import Bus, Serial
 from .guests import ALPHABET, code
