@@ -35,7 +35,6 @@ __getattr__, __dir__, __all__ = exports(
     measuring="figures measure results stats units",
     questions="table",
     setup="doctor",
-    study="open_lesson",
-    overview="claims_ledger course_map machine_report",
+    study="claims_ledger course_map machine_report open_lesson",
     system="processes",
 )

@@ -20,7 +20,7 @@ from course.errors import CourseError
 
 if TYPE_CHECKING:
     from course.claims import Judgement
-    from course.progress import Progress
+    from course.study import Progress
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of a table.")
 rounds = click.option(
@@ -69,7 +69,7 @@ def setup(tests: bool, ahead: bool) -> None:
 @click.option("--setup", is_flag=True, help="Set up first what is missing, as course setup does.")
 def lab(folder: Path, setup: bool) -> None:
     """Open JupyterLab on lesson 0, in a FOLDER of your own."""
-    from course import lab
+    from course.study import lab
 
     if setup:
         from course.setup import provision
@@ -142,7 +142,7 @@ def claims(as_json: bool) -> None:
 @as_json
 def progress(as_json: bool) -> None:
     """Your way through the course: lessons, questions, labs."""
-    from course.overview import course_progress
+    from course.study import course_progress
 
     with _record() as record:
         found = course_progress(record)
@@ -197,7 +197,7 @@ def clean() -> None:
 @contextmanager
 def _record() -> Iterator[Progress]:
     """The record of progress; what became of it is said, since what follows may look like none."""
-    from course.progress import Progress
+    from course.study import Progress
 
     with closing(Progress()) as record:
         for notice in record.notices:

@@ -26,7 +26,7 @@ HOMES = {
         "boxes/container/engine_says.py",
     },
     "qemu": {"boxes/machine/monitor.py"},
-    "anywidget": {"widgets.py"},
+    "anywidget": {"study/widgets.py"},
     "matplotlib": {"measuring/drawing.py"},
     "jsonschema": {"system/schemas.py"},
     "rich": {"cli.py"},

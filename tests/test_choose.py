@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from course import claims, overview
+from course import claims
 from course.claims import Claim, Judgement, Verdict, entries
 from course.cli import main
 from course.errors import LessonError
 from course.lessons import lesson, lessons
 from course.measuring import Estimate
 from course.measuring.results import recorded
+from course.study import overview
 
 LESSON = lesson("12_choose")
 EVERY = [claim for found in lessons() for claim in claims.claims(found.slug)]

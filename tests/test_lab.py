@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from course import lab, lessons
+from course import lessons
 from course.errors import LessonError, ResourceError
+from course.study import lab
 
 NOTEBOOK = "notebooks/00_start_here.ipynb"
 
@@ -132,7 +133,7 @@ def test_a_notebook_can_call_the_course(monkeypatch: pytest.MonkeyPatch) -> None
 OPEN = """
 import sys
 from pathlib import Path
-from course import lab
+from course.study import lab
 from course import lessons
 lessons.content_dir = lambda: Path(sys.argv[1])
 lab.open_lab(Path(sys.argv[2]), print)

@@ -14,8 +14,8 @@ from course.authoring import labs, notebooks
 from course.checks import Outcome
 from course.errors import LessonError
 from course.lessons import Lesson, cells
-from course.progress import Progress
 from course.questions import quiz
+from course.study import Progress
 from course.system import paths
 
 sys.path.insert(0, str(Path(__file__).parent / "lessons"))

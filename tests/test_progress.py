@@ -15,9 +15,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
-from course import progress as progress_module
 from course.errors import ProgressError
-from course.progress import Progress
+from course.study import Progress
+from course.study import progress as progress_module
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_clock_set_back_changes_neither_order_nor_time_spent(
 @pytest.mark.fault("three notebooks write progress at once")
 def test_three_kernels_write_at_once_and_nothing_is_lost(path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from course.progress import Progress\n"
+        "import sys; from pathlib import Path; from course.study.progress import Progress\n"
         "kept = Progress(Path(sys.argv[1]))\n"
         "for count in range(100): kept.record(sys.argv[2], 'answered', str(count))\n"
         "assert not kept.notices, kept.notices"
@@ -86,7 +86,7 @@ def test_three_kernels_write_at_once_and_nothing_is_lost(path: Path) -> None:
 @pytest.mark.fault("a writer of progress killed (-9)")
 def test_a_writer_killed_in_the_middle_loses_nothing_that_was_recorded(path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from course.progress import Progress\n"
+        "import os, signal, sys; from pathlib import Path; from course.study import Progress\n"
         "kept = Progress(Path(sys.argv[1])); kept.record('a', 'opened')\n"
         "kept._database.execute('BEGIN'); kept._database.execute('DELETE FROM event')\n"
         "os.kill(os.getpid(), signal.SIGKILL)"

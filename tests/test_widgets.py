@@ -15,13 +15,13 @@ from hypothesis import strategies as some
 from course import claims, claims_ledger, course_map, machine_report
 from course.checks import Finding, Outcome, failed
 from course.errors import LessonError
-from course.progress import Progress
 from course.questions import Mark, Predict, Verdict, markup
 from course.questions.kinds import Choice, Number, One
-from course.reveal import Reveal, figure
 from course.setup.doctor import Report, Row
-from course.study import Study, open_lesson
-from course.widgets import CheckView, QuizView
+from course.study import Progress
+from course.study.opened import Study, open_lesson
+from course.study.reveal import Reveal, figure
+from course.study.widgets import CheckView, QuizView
 
 sys.path.insert(0, str(Path(__file__).parent / "lessons"))
 from opened import LESSON

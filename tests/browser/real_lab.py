@@ -90,7 +90,7 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
         "COURSE_DATA_DIR": str(folder / "progress"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-        "JUPYTER_CONFIG_PATH": str(ROOT / "course" / "static" / "jupyter"),
+        "JUPYTER_CONFIG_PATH": str(ROOT / "course" / "study" / "jupyter"),
         "PYTHONPATH": str(LESSONS),
     }
     shown = folder / "shown"

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 from real_lab import ARTIFACTS, Lab, run_all, set_theme
 
-from course.progress import Progress
+from course.study import Progress
 
 pytestmark = pytest.mark.browser
 

@@ -95,7 +95,7 @@ import json, os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from course.system import paths
-from course.progress import Progress
+from course.study import Progress
 kept = Progress()
 kept.record("a", "answered", "before")
 

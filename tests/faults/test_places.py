@@ -66,7 +66,7 @@ import json
 from course import Process, VirtualMachine
 from course.setup import diagnose
 from course.errors import CourseError
-from course.progress import Progress
+from course.study import Progress
 errors = []
 for kind in Process, VirtualMachine:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from course.checks import failed
 from course.questions import markup
 from course.questions.kinds import Choice, One
-from course.widgets import CheckView, QuizView
+from course.study.widgets import CheckView, QuizView
 
 
 def hostile_quiz(text: str) -> QuizView:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from course.lessons import Lesson
-from course.progress import Progress
-from course.study import Study
+from course.study import Progress, Study
 from course.system import paths
 
 HERE = Path(__file__).parent

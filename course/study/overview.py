@@ -13,9 +13,10 @@ from course import claims
 from course.checks import Outcome
 from course.claims import TONES, Judgement
 from course.lessons import Lesson, cells, lessons
-from course.progress import Progress
 from course.questions import Page, Tone, Verdict, markup, quiz
 from course.setup import doctor
+
+from .progress import Progress
 
 FINDINGS = {
     Outcome.PASSED: "good",

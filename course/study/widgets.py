@@ -1,7 +1,8 @@
 """The views that answer back: a quiz (or a prediction) and a check with its hints.
 
-Each is an anywidget: HTML drawn by ``static/*.js`` from data set as text. Marking and remembering
-are done by whoever makes the view. Where widgets cannot run, the same is shown as HTML or text.
+Each is an anywidget: HTML drawn by a script beside this file, from data set as text. Marking and
+remembering are done by whoever makes the view. Where widgets cannot run, the same is shown as
+HTML or text.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ HEADINGS = {
     Outcome.NOT_ATTEMPTED: "Not attempted",
     Outcome.BROKEN: "The check itself failed",
 }
-STATIC = Path(__file__).parent / "static"
+SCRIPTS = Path(__file__).parent
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 def script(name: str) -> str:
     """One module of the page: the shared tools and the view drawn with them."""
-    return "\n".join((STATIC / file).read_text("utf-8") for file in ("dom.js", name))
+    return "\n".join((SCRIPTS / file).read_text("utf-8") for file in ("dom.js", name))
 
 
 class View(AnyWidget):

@@ -27,13 +27,14 @@ from course import claims
 from course.errors import PartMissing, unknown
 from course.lessons import Lesson, cells, replay_failures
 from course.lessons import lesson as lesson_named
-from course.overview import ledger
-from course.progress import Progress
 from course.questions import Mark, Page, Predict, Question, Verdict, markup, quiz
-from course.reveal import Reveal, figure, together
 from course.setup import doctor
 from course.system import reaper
-from course.widgets import CheckView, QuizView
+
+from .overview import ledger
+from .progress import Progress
+from .reveal import Reveal, figure, together
+from .widgets import CheckView, QuizView
 
 
 def open_lesson(slug: str) -> Study:

@@ -16,7 +16,7 @@ from course.system import store
 FOLDERS = ("notebooks", "labs", "solutions")
 MANIFEST = ".two-boxes.json"  # the checksum of each file as it was copied
 FIRST = "notebooks/00_start_here.ipynb"
-SETTINGS = Path(__file__).parent / "static" / "jupyter"
+SETTINGS = Path(__file__).with_name("jupyter")
 
 
 @dataclass
