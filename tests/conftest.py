@@ -31,16 +31,16 @@ NAMING = (
     "solutions/05_images.ipynb",
     "solutions/07_networks_and_volumes.ipynb",
     "solutions/11_security.ipynb",
-    "tests/test_docker_engine.py",
-    "tests/test_images_lesson.py",
-    "tests/test_isolation_lab.py",
-    "tests/test_lessons.py::test_a_solution",
-    "tests/test_lessons.py::test_untouched",
-    "tests/test_networks_and_volumes.py",
-    "tests/test_security_lab.py",
+    "tests/lessons/04_docker_engine/test_lesson.py",
+    "tests/lessons/05_images/test_lesson.py",
+    "tests/lessons/01_isolation/test_lab.py",
+    "tests/lessons/test_rules.py::test_a_solution",
+    "tests/lessons/test_rules.py::test_untouched",
+    "tests/lessons/07_networks_and_volumes/test_lab.py",
+    "tests/lessons/11_security/test_lab.py",
 )
 
-collect_ignore_glob = ["lessons/*"]  # a lesson to test with, which needs a path of its own
+collect_ignore_glob = ["fixtures/*"]  # a lesson to test with, which needs a path of its own
 
 
 class Scheduling(LoadFileScheduling):

@@ -5,10 +5,13 @@ That its solution passes every check is seen once for all labs, in ``test_lesson
 
 from __future__ import annotations
 
+import ast
+import linecache
 from collections.abc import Iterator
+from pathlib import Path
 
 from course.checks import Finding, Outcome
-from course.lessons import cells, lesson
+from course.lessons import Lesson, cells, lesson
 from course.study import Study
 
 NOT_HERE = ("lesson.check", "remove_all()")  # a test asks by itself, and tidies up by itself
@@ -60,3 +63,23 @@ class Lab:
                 # A test has opened the lesson already, and needs no more than where it is.
                 opened = f'open_lesson("{self.lesson.slug}")'
                 yield cells.task_of(cell), text.replace(opened, "lesson")
+
+
+def defined(lesson: Lesson, notebook: Path) -> dict[str, object]:
+    """What a notebook's cells define; their text is where `inspect` looks for it, as in Jupyter."""
+    names = {"__name__": "__main__", "lesson": Study(lesson, progress=None)}
+    for cell in cells.read(notebook)["cells"]:
+        if cell["cell_type"] == "code":
+            text, file = cells.source(cell), f"<{notebook.parent.name} {cell['id']}>"
+            linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+            module = ast.parse(text)
+            module.body = [part for part in module.body if defines(part, text)]
+            exec(compile(module, file, "exec"), names)
+    return names
+
+
+def defines(part: ast.stmt, text: str) -> bool:
+    """Whether a statement makes a name, and does nothing else: no start, no run, no view."""
+    if isinstance(part, ast.Assign):
+        return "(" not in ast.get_source_segment(text, part)
+    return isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef)

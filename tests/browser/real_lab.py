@@ -19,7 +19,7 @@ import nbformat
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
-LESSONS = ROOT / "tests" / "lessons"
+FIXTURES = ROOT / "tests" / "fixtures"
 ARTIFACTS = ROOT / "artifacts"
 READY = "Python 3 (ipykernel) | Idle"
 PATIENCE = 60  # seconds for JupyterLab to come up on a busy machine
@@ -91,7 +91,7 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "JUPYTER_CONFIG_PATH": str(ROOT / "course" / "study" / "jupyter"),
-        "PYTHONPATH": str(LESSONS),
+        "PYTHONPATH": str(FIXTURES),
     }
     shown = folder / "shown"
     shown.mkdir()

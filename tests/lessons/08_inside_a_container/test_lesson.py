@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 from faults.world import becomes_true
-from test_inside_a_container_lab import defined
+from labkit import defined
 
 from course import claims, images
 from course.boxes import Container
@@ -37,7 +37,7 @@ part = lesson("08_inside_a_container").part
 @pytest.fixture(scope="module")
 def hand() -> dict[str, object]:
     """What the cells of the notebook define, those left out that need an engine or show things."""
-    return defined(LESSON.notebook)
+    return defined(LESSON, LESSON.notebook)
 
 
 @pytest.fixture(scope="module")

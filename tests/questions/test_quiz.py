@@ -11,12 +11,13 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
+from opened import LESSON
 
 from course.errors import QuizError
 from course.questions import Question, Verdict, exchange, number, quiz
 from course.questions.kinds import Match, normal
 
-FIXTURE = Path(__file__).parent / "lessons" / "99_fixture" / "quiz.yaml"
+FIXTURE = LESSON.quiz
 QUESTIONS = quiz.load(FIXTURE)
 ENTRIES = yaml.safe_load(FIXTURE.read_text())
 RIGHT = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
+from opened import LESSON
 
 from course import claims, claims_ledger, course_map, machine_report
 from course.checks import Finding, Outcome, failed
@@ -22,9 +22,6 @@ from course.study import Progress
 from course.study.opened import Study, open_lesson
 from course.study.reveal import Reveal, figure
 from course.study.widgets import CheckView, QuizView
-
-sys.path.insert(0, str(Path(__file__).parent / "lessons"))
-from opened import LESSON
 
 GUESS = Predict(id="g", objective="o", question="How many?", unit="times")
 

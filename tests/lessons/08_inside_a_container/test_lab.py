@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import ctypes
 import fcntl
-import linecache
 import os
 import socket
 import struct
@@ -13,11 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from labkit import Lab
+from labkit import Lab, defined
 
 from course.checks import Finding, Outcome
-from course.lessons import cells, lesson
-from course.study import Study
+from course.lessons import lesson
 
 LAB = Lab("08_inside_a_container")
 LESSON, check = LAB.lesson, LAB.check
@@ -32,29 +29,9 @@ def said(finding: Finding) -> str:
     return " ".join((finding.observed, *finding.hints))
 
 
-def defined(notebook: Path) -> dict[str, object]:
-    """What a notebook's cells define; their text is where `inspect` looks for it, as in Jupyter."""
-    names = {"__name__": "__main__", "lesson": Study(LESSON, progress=None)}
-    for cell in cells.read(notebook)["cells"]:
-        if cell["cell_type"] == "code":
-            text, file = cells.source(cell), f"<{notebook.parent.name} {cell['id']}>"
-            linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-            module = ast.parse(text)
-            module.body = [part for part in module.body if defines(part, text)]
-            exec(compile(module, file, "exec"), names)
-    return names
-
-
-def defines(part: ast.stmt, text: str) -> bool:
-    """Whether a statement makes a name, and does nothing else: no start, no run, no view."""
-    if isinstance(part, ast.Assign):
-        return "(" not in ast.get_source_segment(text, part)
-    return isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef)
-
-
 @pytest.fixture(scope="module")
 def solved() -> Iterator[dict[str, object]]:
-    return defined(LESSON.solution)
+    return defined(LESSON, LESSON.solution)
 
 
 def test_the_lab_has_exactly_these_tasks() -> None:
@@ -63,7 +40,7 @@ def test_the_lab_has_exactly_these_tasks() -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_an_untouched_lab_is_not_attempted(task: str) -> None:
-    assert check(task, **defined(LESSON.lab)).outcome is Outcome.NOT_ATTEMPTED
+    assert check(task, **defined(LESSON, LESSON.lab)).outcome is Outcome.NOT_ATTEMPTED
     assert check(task).outcome is Outcome.NOT_ATTEMPTED
 
 
