@@ -4,7 +4,7 @@ from course import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
-    "apt cpio disks guest imports packages rootfs",
+    "apt cpio disks elf guest imports packages rootfs",
     disks="UUID",
     forms="NAMES container_image discard image is_ready prepare verify",
     linux="kernel",

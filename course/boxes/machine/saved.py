@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from course.images import elf
 from course.system import paths, processes, programs, store
 
 from . import wake
@@ -42,7 +43,7 @@ def state_of(plan: Plan, make: Callable[[Path], None]) -> Path:
     """
     files = [path for path in (plan.kernel, plan.initrd, plan.disk) if path]
     inputs = {"qemu": _stamp(programs.require(plan.program)), "files": " ".join(map(_stamp, files))}
-    inputs["wake"] = wake.PROGRAM + wake.program().hex()
+    inputs["wake"] = wake.PROGRAM + elf.executable(wake.code()).hex()
     inputs["beside"] = BOOT  # a state that was saved without it is of no use
     inputs["command"] = " ".join(command_line(replace(plan, ports={}), Path(), memory=""))
     kind = repr(replace(plan, ports={}, kernel=None, initrd=None, disk=None))

@@ -16,15 +16,14 @@ import time
 from socket import socket
 
 from course.errors import BoxError, NeverAnswered
+from course.images import elf
 
 from .agent import Agent
 
 PATIENCE = 30.0  # seconds
 ARCHITECTURE = "x86_64"  # of the guests that the program runs in
 PROGRAM = "/tmp/two-boxes-wake"  # not in /run, where Debian lets nothing be executed
-BASE = 0x400000  # where the program is put in memory
-ELF_HEADER, PROGRAM_HEADER = 64, 56  # bytes
-BUFFER = BASE + 0x800  # a place after the code for what comes from the host
+BUFFER = elf.BASE + 0x800  # a place after the code for what comes from the host
 
 # System calls of x86-64: arch/x86/entry/syscalls/syscall_64.tbl in Linux.
 READ, WRITE, IOCTL, EXIT, CLOCK_SETTIME = 0, 1, 16, 60, 227
@@ -57,26 +56,9 @@ def code() -> bytes:
     return read + test + skip + work + back + end
 
 
-def program() -> bytes:
-    """The code as a file that Linux runs."""
-    return executable(code())
-
-
-def executable(text: bytes) -> bytes:
-    """Machine code as a file that Linux runs: at ``BASE``, with a page for all. Source: elf(5)."""
-    headers = ELF_HEADER + PROGRAM_HEADER
-    identity = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bits, little end first
-    sizes = (ELF_HEADER, PROGRAM_HEADER, 1, 0, 0, 0)
-    header = struct.pack("<HHIQQQI6H", 2, 62, 1, BASE + headers, ELF_HEADER, 0, 0, *sizes)
-    size = headers + len(text)
-    everything = struct.pack("<IIQQQQQQ", 1, 7, 0, BASE, BASE, size, 0x1000, 0x1000)
-    return identity + header + everything + text
-
-
 def plant(agent: Agent) -> None:
     """Leave the program waiting in the guest. Raises BoxError."""
-    octal = "".join(f"\\{byte:03o}" for byte in program())
-    there = f"printf '{octal}' >{PROGRAM} && chmod +x {PROGRAM}"
+    there = elf.written(code(), PROGRAM)
     waits = f"{PROGRAM} <>/dev/vport0p3 3>/dev/urandom >/dev/null 2>&1 &"
     done = agent.exec(f"[ -e {PROGRAM} ] || {{ {there} && {{ {waits} }}; }}", PATIENCE)
     if done.exit_code:

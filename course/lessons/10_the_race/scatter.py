@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import struct
 
-from course.boxes.machine.wake import BASE, ELF_HEADER, PROGRAM_HEADER, executable
+from course.images import elf
 
 NAME = "scatter"
 BLOCK, MANY, FEW = 4096, 256, 16
@@ -23,8 +23,7 @@ SYSCALL, FILE = b"\x0f\x05", b"\x44\x89\xe7"  # FILE: mov edi, r12d
 
 def plant() -> str:
     """The shell command that leaves the program in the folder that it is given in."""
-    octal = "".join(f"\\{byte:03o}" for byte in executable(_code()))
-    return f"printf '{octal}' >{NAME} && chmod +x {NAME}"
+    return elf.written(_code(), NAME)
 
 
 def runs_here() -> bool:
@@ -39,7 +38,7 @@ def _code() -> bytes:
         b"\x45\x69\xed" + _word(MULTIPLIER)  # imul r13d, r13d, MULTIPLIER
         + b"\x41\x81\xc5" + _word(INCREMENT)  # add r13d, INCREMENT
         + b"\x45\x89\xea\x41\x81\xe2" + _word(PLACES)  # mov r10d, r13d; and r10d, PLACES
-        + _move(0xB8, PWRITE) + FILE + _move(0xBE, BASE) + _move(0xBA, BLOCK) + SYSCALL
+        + _move(0xB8, PWRITE) + FILE + _move(0xBE, elf.BASE) + _move(0xBA, BLOCK) + SYSCALL
     )  # fmt: skip
     last = b"\x41\x83\xfe\x01\x74" + _byte(len(flush)) + flush  # cmp r14d, 1; je: not each
     last += b"\xff\xcb"  # dec ebx
@@ -62,7 +61,7 @@ def _begin() -> bytes:
     words = b"\x44\x8b\x34\x24"  # mov r14d, [rsp]: how many words it was called with
     name = b"work\0"
     skip = b"\xeb" + _byte(len(name))  # jmp over the name
-    path = BASE + ELF_HEADER + PROGRAM_HEADER + len(skip)
+    path = elf.START + len(skip)
     return skip + name + words + opened(path) + count + seed
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from course.boxes.machine import wake
 from course.errors import NeverAnswered
+from course.images import elf
 
 
 def test_the_program_is_one_that_linux_would_run(tmp_path: Path) -> None:
     path = tmp_path / "wake"
-    path.write_bytes(wake.program())
+    path.write_bytes(elf.executable(wake.code()))
     said = subprocess.run(["readelf", "-hl", path], capture_output=True, text=True, check=True)
     assert "Entry point address:               0x400078" in said.stdout
     assert "RWE" in said.stdout
