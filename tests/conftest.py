@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -73,6 +74,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give every test and every notebook a progress that is not the learner's, and less time."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a script began with &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Table(left_behind))
     if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses"):
         config.pluginmanager.register(Watch())  # where tests run

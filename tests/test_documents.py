@@ -49,6 +49,15 @@ def test_the_readme_says_how_long_the_labs_take() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_a_page_names_is_there(page: str) -> None:
+    """A path from the repository's folder or, on the map, from the package's or its wing's."""
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", PAGES[page])
+    named = [name for name in named if not name.startswith(("artifacts/", "workspace/"))]
+    places = (ROOT, ROOT / "course", *(ROOT / "course").glob("*/"))
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_links_to_is_there(page: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", PAGES[page])
     assert [link for link in links if not (ROOT / link).exists()] == []

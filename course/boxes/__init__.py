@@ -4,7 +4,7 @@ from course import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
-    box="Box Output Usage",
+    box="Box Output",
     container="Container",
     fake="FakeBox",
     machine="Hardware VirtualMachine accelerator",

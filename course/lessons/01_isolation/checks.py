@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from docker.models.containers import Container
 
-from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.checks import Finding, Names, Outcome, failed, not_attempted, passed, task
 
 from . import looks
 
@@ -200,9 +200,9 @@ def _wrong_page(app: str, url: object) -> Finding | None:
 
 def _wrong_door(app: str) -> Finding | None:
     """What to say of a container whose port all may call, or that is somebody else's."""
-    found = looks.whose(f"two-boxes-{app}")
-    if found is None or isinstance(found, Finding):  # None: another way than a container
-        return found
+    found = looks.ours(f"two-boxes-{app}")
+    if isinstance(found, Finding):  # not attempted: there is another way than a container
+        return found if found.outcome is Outcome.FAILED else None
     open_to = looks.doors(found) - {"127.0.0.1", "::1"}
     if not open_to:
         return None

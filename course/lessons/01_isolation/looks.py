@@ -7,11 +7,10 @@ import string
 from dataclasses import dataclass
 
 import requests
-from docker.errors import NotFound
 from docker.models.containers import Container
 
-from course.checks import Finding, failed, not_attempted
-from course.engine import NAME, engine
+from course.checks import Finding, failed
+from course.lessons import checking
 
 PATIENCE = 3.0  # seconds for one visit
 PAGE = re.compile(r"(bakery|library), (\d+) visits, Lua (\S+?)(?:,|$)")
@@ -32,34 +31,21 @@ class Page:
     lua: str
 
 
+def ours(name: str) -> Container | Finding:
+    """The container of that name, if the course made it; else what to say."""
+    return checking.container(name, "make it with start(...), which gives it the label.")
+
+
 def container(name: str) -> Container | Finding:
     """The running container of that name, if the course made it; else what to say."""
-    found = whose(name)
-    if found is None:
-        return not_attempted(f"no container is named {name}")
-    if isinstance(found, Container) and found.status != "running":
-        return failed(
-            f"{name} is {found.status}; its log ends with {found.logs(tail=1)!r}",
-            "It began and ended. Its last words say why.",
-            "A container lives as long as its first program.",
-            f"start({name!r}, ...) with a program that stays, such as sh /opt/bakery/start",
-        )
-    return found
-
-
-def whose(name: str) -> Container | Finding | None:
-    """The container of that name, None, or what to say where it is not the course's."""
-    try:
-        found = engine().containers.get(name)
-    except NotFound:
-        return None
-    if NAME in found.labels:
+    found = ours(name)
+    if isinstance(found, Finding) or found.status == "running":
         return found
     return failed(
-        f"{name} has no label {NAME!r}",
-        "Did you make it just now, or is it yours from elsewhere?",
-        "From elsewhere: rename it. The course removes only what carries its label.",
-        "Just now: make it with start(...), which gives it the label.",
+        f"{name} is {found.status}; its log ends with {found.logs(tail=1)!r}",
+        "It began and ended. Its last words say why.",
+        "A container lives as long as its first program.",
+        f"start({name!r}, ...) with a program that stays, such as sh /opt/bakery/start",
     )
 
 

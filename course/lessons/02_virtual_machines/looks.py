@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 
 from course.boxes import VirtualMachine
 from course.checks import Finding, Names, failed, passed
 from course.errors import CourseError
+from course.lessons import checking
 from course.system import reaper
 
 from . import sector
 
-Judge = Callable[[VirtualMachine, Names], Finding]
 
-
-def of_machine(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
+def of_machine(name: str) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
     """Hand the judge the learner's machine of that name, once it is one that runs."""
-
-    def decorate(judge: Judge) -> Callable[[Names], Finding]:
-        @wraps(judge)
-        def look(names: Names) -> Finding:
-            found = names[name]
-            if not isinstance(found, VirtualMachine):
-                return failed(
-                    f"`{name}` is a {type(found).__name__}, not a VirtualMachine",
-                    "The name is for the machine itself, not for what it said or where it lies.",
-                    "`start()` hands the machine back, so one line can start it and name it.",
-                    f'{name} = VirtualMachine("tiny").start()',
-                )
-            if not found.running:
-                return failed(
-                    f"`{name}` does not run",
-                    "A machine that is only described is a plan. What sets it going?",
-                    "A `with` block stops its machine at the end of the block.",
-                    f"{name}.start()",
-                )
-            return judge(found, names)
-
-        return look
-
-    return decorate
+    example = 'VirtualMachine("tiny")'
+    return checking.handed(lambda names: checking.box(name, names[name], VirtualMachine, example))
 
 
 def booted(path: Path, greeting: str) -> Finding:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 from docker.models.containers import Container
 
-from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import NAME, engine, label
+from course.checks import Finding, Names, failed, passed, task
+from course.engine import engine, label
+from course.lessons import checking
 from course.system import processes
 
 from . import answering
@@ -23,30 +24,12 @@ RETRIES, EXIT_CODE = 2, 7
 KILLED = 137  # the exit code of what SIGKILL ended: 128 + 9
 PATIENCE = 5  # seconds for a twin to listen, and to end
 
-Judge = Callable[[Container, Names], Finding]
+AGAIN = "remove it and make it again with labels=label()."
 
 
-def of_container(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
+def of_container(name: str) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
     """Judge the container of that name, if there is one and the course may judge it."""
-
-    def decorate(judge: Judge) -> Callable[[Names], Finding]:
-        def look(names: Names) -> Finding:
-            try:
-                found = engine().containers.get(name)
-            except NotFound:
-                return not_attempted(f"no container is named {name}")
-            if NAME in found.labels:
-                return judge(found, names)
-            return failed(
-                f"{name} has no label {NAME!r}",
-                "Did you make it just now, or is it yours from elsewhere?",
-                "From elsewhere: rename it. The course removes only what carries its label.",
-                "Just now: remove it and make it again with labels=label().",
-            )
-
-        return look
-
-    return decorate
+    return checking.handed(lambda names: checking.container(name, AGAIN))
 
 
 @task("clock", "The container `two-boxes-clock` runs and has said the time more than once", 1)
@@ -139,7 +122,7 @@ def polite(found: Container, names: Names) -> Finding:
     if found.status != "running":
         return failed(
             f"the container is {found.status}",
-            "It shall still run when the check looks.",
+            "It shall still run when the check checking.",
             "Give it something long to do, and a shell that waits for it.",
             '"sleep 600 & wait"',
         )

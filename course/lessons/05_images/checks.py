@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from docker.errors import ImageNotFound
 from docker.models.images import Image
 
-from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import NAME, engine
+from course.checks import Finding, Names, failed, passed, task
+from course.engine import engine
+from course.lessons import checking
 from course.measuring import size
 
 from . import digests
@@ -18,30 +18,12 @@ from .layers import MEBIBYTE, content, hidden_bytes, layers
 PAGE = "/srv/index.html"
 TIMES = 10  # how much smaller the fat image shall become
 
-Judge = Callable[[Image, Names], Finding]
+AGAIN = "begin with two-boxes-base or two-boxes-python; labels are inherited."
 
 
-def of_image(name: str) -> Callable[[Judge], Callable[[Names], Finding]]:
+def of_image(name: str) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
     """Judge the image of that name, if there is one and the course may judge it."""
-
-    def decorate(judge: Judge) -> Callable[[Names], Finding]:
-        def look(names: Names) -> Finding:
-            try:
-                found = engine().images.get(name)
-            except ImageNotFound:
-                return not_attempted(f"no image is named {name}")
-            if NAME in found.labels:
-                return judge(found, names)
-            return failed(
-                f"{name} has no label {NAME!r}",
-                "Did you build it just now, or is it yours from elsewhere?",
-                "From elsewhere: give it another name. The course leaves alone what is not its.",
-                "Just now: begin with two-boxes-base or two-boxes-python; labels are inherited.",
-            )
-
-        return look
-
-    return decorate
+    return checking.handed(lambda names: checking.image(name, AGAIN))
 
 
 @task("site", "`two-boxes-site` has your page at /srv/index.html, and its command serves it", 1)
@@ -169,7 +151,7 @@ def image_id(names: Names) -> Finding:
                 "tarfile.open(fileobj=io.BytesIO(archive))",
             )
         if told != right:
-            return digests.explained(told, right, archive)
+            return digests.wrong_id(told, right, archive)
     return passed("right for two images")
 
 

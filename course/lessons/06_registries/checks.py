@@ -7,7 +7,7 @@ from course.engine import engine, labels
 from course.system import reaper
 
 from . import naming
-from .digests import explained
+from .digests import wrong_digest
 from .registry import EMPTY_LAYER, ask, digest_of, kept, needed, tags
 
 
@@ -73,7 +73,7 @@ def by_hand(names: Names) -> Finding:
     digest = str(names["digest"])
     if digest == right:
         return passed(digest)
-    return explained(digest, right, ask(port, "shop/manifests/1.0").json())
+    return wrong_digest(digest, right, ask(port, "shop/manifests/1.0").json())
 
 
 @task("names", "`parts(name)` reads any image name as the engine does", 4)

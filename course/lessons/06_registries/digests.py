@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 
 from course.checks import Finding, failed
+from course.lessons import checking
 
 
-def explained(digest: str, right: str, manifest: dict) -> Finding:
+def wrong_digest(digest: str, right: str, manifest: dict) -> Finding:
     """The finding for a digest that is not the manifest's."""
-    if digest == right.removeprefix("sha256:"):
-        return failed(
-            "the number is right, and its kind is missing",
-            "How would somebody know which function computed it?",
-            "A digest says its algorithm first, and then a colon.",
-            '"sha256:" + sha256(…).hexdigest()',
-        )
+    seen = "the number is right, and its kind is missing"
+    if (bare := checking.no_algorithm(seen, digest, right)) is not None:
+        return bare
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         return failed(
             f"{digest[:30]!r} is no digest",

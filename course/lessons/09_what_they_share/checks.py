@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 
 from course.boxes import Box, Container, VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
+from course.lessons import checking
 
 from . import looks, parts
 from .looks import hints
@@ -16,29 +17,17 @@ from .looks import hints
 MEMORY, CPUS, SCRATCH = 48 * 2**20, 0.5, 8 * 1024  # bytes, processors, KiB: the most allowed
 REPLICAS = 3
 SCRATCH_SIZE = "df -k /scratch 2>/dev/null | awk '$6 == \"/scratch\" {print $2}'"
-Judge = Callable[[Box, Names], Finding]
 
 
-def of_box(name: str, kind: type[Box]) -> Callable[[Judge], Callable[[Names], Finding]]:
+def of_box(name: str, kind: type[Box]) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
     """Hand the judge the learner's box of that name, once it is one that runs."""
-
-    def decorate(judge: Judge) -> Callable[[Names], Finding]:
-        @wraps(judge)
-        def look(names: Names) -> Finding:
-            found = names[name]
-            return looks.judged(
-                lambda: looks.no_box(f"`{name}`", found, kind), lambda: judge(found, names)
-            )
-
-        return look
-
-    return decorate
+    return checking.handed(lambda names: checking.box(name, names[name], kind))
 
 
 @task("return", "`service` was wrecked, and is back: its sign, and its program where it was", 1)
 @of_box("service", VirtualMachine)
 def back(service: VirtualMachine, names: Names) -> Finding:
-    return looks.judged(
+    return checking.first(
         lambda: looks.not_wrecked("wreckage", names["wreckage"]),
         lambda: looks.not_back("service", service),
         lambda: _goes_on(service, names["first_tokens"]),
@@ -48,7 +37,7 @@ def back(service: VirtualMachine, names: Names) -> Finding:
 @task("start-again", "`site` was wrecked, and is back: its sign, and a program that counts", 1)
 @of_box("site", Container)
 def start_again(site: Container, names: Names) -> Finding:
-    return looks.judged(
+    return checking.first(
         lambda: looks.not_wrecked("debris", names["debris"]),
         lambda: looks.not_back("site", site),
         lambda: _counts(site),
@@ -63,8 +52,8 @@ def replicas(service: VirtualMachine, names: Names) -> Finding:
         return failed(f"`replicas` is {found!r:.80}", *hints("no list", count=REPLICAS))
     boxes = {f"`replicas[{place}]`": one for place, one in enumerate(found)}
     said = f"{REPLICAS} replicas and `service`, each with tokens of its own"
-    return looks.judged(
-        *(partial(looks.no_box, name, one, VirtualMachine) for name, one in boxes.items()),
+    return checking.first(
+        *(partial(checking.no_box, name, one, VirtualMachine) for name, one in boxes.items()),
         *(partial(looks.no_replica, name, one) for name, one in boxes.items()),
         lambda: looks.alike({"`service`": service} | boxes),
         lambda: passed(said),
@@ -122,7 +111,7 @@ def moved(names: Names) -> Finding:
 def clean(names: Names) -> Finding:
     chosen = names["clean"]
     said = "twice the same answer, and nothing left behind, even by a test that raised"
-    return looks.judged(
+    return checking.first(
         lambda: looks.tried(chosen),
         lambda: looks.tried_with_an_error(chosen),
         lambda: passed(said),

@@ -3,16 +3,6 @@
 from __future__ import annotations
 
 HINTS: dict[str, tuple[str, str, str]] = {
-    "no box": (
-        "The name is for the box itself, not for what it said.",
-        "`start()` hands the box back, so one line can start it and name it.",
-        "{name} = {kind}().start()",
-    ),
-    "not running": (
-        "A `with` block stops its box at the end of the block.",
-        "A box that was stopped has forgotten its snapshots, too.",
-        "Run the cell at the top of the task again, and go on from there.",
-    ),
     "not wrecked": (
         "Nothing is as convincing as a wreck. Which command deletes everything below /?",
         "Wreck the box first; then ask it, and keep the whole answer.",

@@ -23,19 +23,6 @@ def hints(seen: str, /, **words: object) -> tuple[str, ...]:
     return tuple(hint.format(**words) if words else hint for hint in HINTS[seen])
 
 
-def judged(*questions: Callable[[], Finding | None]) -> Finding:
-    """What the first question finds that finds something; the last one always does."""
-    return next(found for ask in questions if (found := ask()) is not None)
-
-
-def no_box(name: str, found: object, kind: type[Box]) -> Finding | None:
-    """Whether this is a box of that kind, and runs."""
-    if not isinstance(found, kind):
-        said = f"{name} is a {type(found).__name__}, not a {kind.__name__}"
-        return failed(said, *hints("no box", name=name.strip("`"), kind=kind.__name__))
-    return None if found.running else failed(f"{name} does not run", *hints("not running"))
-
-
 def not_wrecked(name: str, answer: object) -> Finding | None:
     """Whether the answer can only come from a box that has lost its files."""
     if not isinstance(answer, Output):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-from docker.errors import NotFound
 from docker.models.containers import Container
 
-from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import NAME, engine
+from course.checks import Finding, Names, failed, passed, task
+from course.lessons import checking
 
 from . import keys, mystery
 
@@ -95,16 +94,15 @@ def service(inside: Inside) -> Finding:
 
 
 def _inside(name: str, judge: Callable[[Inside], Finding]) -> Finding:
-    try:
-        found = engine().containers.get(name)
-    except NotFound:
-        return not_attempted(f"no container is named {name}")
-    return _judged(found, _not_ours, _not_running, lambda one: judge(Inside(one)))
+    found = checking.container(name, "make it with start(...), which gives it the label.")
+    if isinstance(found, Finding):
+        return found
+    return checking.first(lambda: _not_running(found), lambda: judge(Inside(found)))
 
 
 def _judged(subject: object, *judges: Callable[[object], Finding | None]) -> Finding:
     """What the first judge says that has something to say; the last always has."""
-    return next(said for judge in judges if (said := judge(subject)) is not None)
+    return checking.first(*(partial(judge, subject) for judge in judges))
 
 
 def _counted(inside: Inside, answer: object) -> Finding:
@@ -129,17 +127,6 @@ def _serves(inside: Inside) -> Finding:
             f"sh -c 'echo {PAGE} > /tmp/index.html; exec httpd -f -p 8080 -h /tmp'",
         )
     return passed("hardened, and still of use")
-
-
-def _not_ours(found: Container) -> Finding | None:
-    if NAME in found.labels:
-        return None
-    return failed(
-        f"{found.name} has no label {NAME!r}",
-        "Did you make it just now, or is it yours from elsewhere?",
-        "From elsewhere: rename it. The course removes only what carries its label.",
-        "Just now: make it with start(...), which gives it the label.",
-    )
 
 
 def _not_running(found: Container) -> Finding | None:

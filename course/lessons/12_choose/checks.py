@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from course.boxes import Container, VirtualMachine
 from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.lessons import checking
 from course.measuring import Estimate
 
 from . import looks, needed
@@ -21,8 +22,8 @@ Judged = Finding | None
 @task("container", "`container` serves release 1 of the guest book, its database on a volume", 3)
 def container(names: Names) -> Finding:
     box = names["container"]
-    return _first(
-        lambda: looks.is_box(box, Container, "Container(first, network=True, …)"),
+    return checking.first(
+        lambda: checking.no_box("container", box, Container, "Container(first, network=True, …)"),
         lambda: looks.on_volume(box),
         lambda: looks.serves("container", box, 1),
         lambda: passed("release 1 answers, and its database is on a volume"),
@@ -32,8 +33,8 @@ def container(names: Names) -> Finding:
 @task("machine", "`machine` serves release 1 of the guest book from its own disk", 3)
 def machine(names: Names) -> Finding:
     box, example = names["machine"], 'VirtualMachine("tiny", disk=disk, network=True, …)'
-    return _first(
-        lambda: looks.is_box(box, VirtualMachine, example),
+    return checking.first(
+        lambda: checking.no_box("machine", box, VirtualMachine, example),
         lambda: looks.on_disk(box),
         lambda: looks.serves("machine", box, 1),
         lambda: passed("release 1 answers from a disk of its own"),
@@ -50,7 +51,7 @@ def update(names: Names) -> Finding:
         for name, box in boxes.items()
         for ask in (partial(looks.serves, name, box, 2), partial(looks.remembers, name, box))
     ]
-    return _first(*asks, lambda: passed("release 2 in both, and no signature is lost"))
+    return checking.first(*asks, lambda: passed("release 2 in both, and no signature is lost"))
 
 
 @task("roll-back", "both serve release 1 again; `lost` says how many signatures it cost each", 3)
@@ -62,7 +63,7 @@ def roll_back(names: Names) -> Finding:
         asks.append(partial(looks.serves, name, box, 1))
         asks.append(partial(looks.counted, name, box, signed, lost))
     said = (f"{name}: {lost[name]} of {len(signed)} lost" for name in BOTH)
-    return _first(*asks, lambda: passed("; ".join(said)))
+    return checking.first(*asks, lambda: passed("; ".join(said)))
 
 
 @task("restore", "both are gone, and `restored` serves in new boxes what `backups` holds", 3)
@@ -77,13 +78,13 @@ def restore(names: Names) -> Finding:
         asks.append(partial(looks.serves, name, new, 1))
         asks.append(partial(looks.same, name, new, backups))
     done = passed("two disasters, two new boxes, and every signature of the backups")
-    return _first(*asks, lambda: done)
+    return checking.first(*asks, lambda: done)
 
 
 @task("measure", "`visits`, `deploys` and `memory` say what each box takes for the same site", 3)
 def measure(names: Names) -> Finding:
     visits, deploys, memory = names["visits"], names["deploys"], names["memory"]
-    return _first(
+    return checking.first(
         lambda: _measured("visits", visits, FEWEST_ROUNDS),
         lambda: _measured("deploys", deploys, FEWEST_DEPLOYS),
         lambda: _weighed(memory),
@@ -106,17 +107,12 @@ def report(names: Names) -> Finding:
             "`reports.Report` has four parts: question, choice, because, unless.",
             'reports.Report("Where …?", "container", because=[…], unless="…")',
         )
-    return _first(
+    return checking.first(
         lambda: _chosen(found),
         lambda: _proved(found),
         lambda: _open_minded(found),
         lambda: passed(f"{found.choice}, because of {len(found.because)} measured things"),
     )
-
-
-def _first(*asks: Callable[[], Judged]) -> Finding:
-    """What the first says that has something to say; the last always has."""
-    return next(found for ask in asks if (found := ask()) is not None)
 
 
 def _signed(signed: list[str]) -> Judged:

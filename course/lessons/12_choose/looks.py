@@ -14,25 +14,6 @@ from . import site
 Judged = Finding | None
 
 
-def is_box(box: object, kind: type[Box], example: str) -> Judged:
-    """The box is of the kind that is asked for, and runs."""
-    if not isinstance(box, kind):
-        return failed(
-            f"it is a {type(box).__name__}, not a {kind.__name__}",
-            "Which of the two boxes does this task ask for?",
-            f"Make one with `{kind.__name__}` and start it with `.start()`.",
-            f"{example}.start()",
-        )
-    if not box.running:
-        return failed(
-            f"the {box.kind} is not running",
-            "A box that was made is not started yet, and one that was stopped is gone.",
-            "`.start()` starts it and gives it back.",
-            f"{example}.start()",
-        )
-    return None
-
-
 def on_volume(box: Container) -> Judged:
     """The database is on a volume of the course."""
     mounts = {one["Destination"]: one for one in box.docker.attrs["Mounts"]}

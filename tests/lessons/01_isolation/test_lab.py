@@ -181,6 +181,6 @@ def test_what_is_not_the_courses_is_named_and_left_alone() -> None:
 def test_a_port_that_is_open_to_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = lesson("01_isolation").part("looks")
     doors = {"8000/tcp": [{"HostIp": "0.0.0.0", "HostPort": "40001"}]}
-    monkeypatch.setattr(looks, "whose", lambda name: SimpleNamespace(ports=doors))
+    monkeypatch.setattr(looks, "ours", lambda name: SimpleNamespace(ports=doors))
     finding = check("side-by-side", bakery_url=NOWHERE, library_url=NOWHERE)
     assert failed(finding, "published at 0.0.0.0", "127.0.0.1")
