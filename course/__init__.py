@@ -30,6 +30,7 @@ def exports(package: str, files: str = "", **names: str) -> tuple:
 
 __getattr__, __dir__, __all__ = exports(
     "course",
+    "claims images",
     boxes="Container FakeBox Process Sandbox VirtualMachine",
     claims="experiments",
     measuring="figures measure results stats units",

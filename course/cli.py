@@ -205,14 +205,8 @@ def _record() -> Iterator[Progress]:
         yield record
 
 
-def _claim_row(found: Judgement) -> dict[str, object]:
-    return {
-        "claim": found.claim.sentence,
-        "experiment": f"{found.claim.lesson[:2]} {found.claim.experiment}",
-        "estimate": found.words,
-        "verdict": found.verdict,
-        "tier": found.tier,
-    }
+def _claim_row(found: Judgement) -> dict[str, str]:
+    return {name.lower(): said for name, said in found.row().items() if name != "Topic"}
 
 
 def _progress_row(row: Mapping[str, object]) -> dict[str, object]:

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from course.engine import labels
 from course.measuring import trials
 from course.system import paths, reaper
 
@@ -115,6 +116,13 @@ def injections(request: pytest.FixtureRequest) -> Count:
     """Where a test that injects more than once, or into other sessions, counts what it did."""
     request.node.injections = Count(request.node.get_closest_marker("fault").args[0])
     return request.node.injections
+
+
+@pytest.fixture
+def tidy() -> Iterator[None]:
+    """What the test makes in the engine is removed after it."""
+    yield
+    labels.remove_all()
 
 
 @pytest.fixture

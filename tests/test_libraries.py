@@ -11,14 +11,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from house import (
-    COMMON,
-    FILES,
-    ROOT,
-    WINGS,
-    imports,
-    name_of,
-)
+from house import COMMON, FILES, ROOT, WINGS, imports, name_of
 
 import course
 

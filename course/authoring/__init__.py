@@ -2,7 +2,4 @@
 
 from course import exports
 
-__getattr__, __dir__, __all__ = exports(
-    __name__,
-    "commands labs notebooks",
-)
+__getattr__, __dir__, __all__ = exports(__name__, "commands labs notebooks")

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from course.checks import Check, Outcome
-from course.errors import (
-    BoxError,
-    CommandTimeout,
-    NotEnoughMemory,
-    NotRunning,
-    SnapshotMissing,
-    StartFailed,
-)
+from course.errors import BoxError, NotEnoughMemory, NotRunning, SnapshotMissing, StartFailed
 from course.system import host
 
-UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+from .wishes import parse_size, shell_command, snapshot_name
+
 RESTART = "box.stop(), then box.start()"  # mends a box that ended by itself
-LONGEST = 2**17 - 1  # bytes in one word of a command: execve(2), MAX_ARG_STRLEN
 
 
 @dataclass(frozen=True)
@@ -51,45 +43,6 @@ class Usage:
     disk: int
     processes: int
     source: str = "PSS"
-
-
-def parse_size(text: str | int) -> int:
-    """Bytes in ``"128M"``, ``"1G"``, ``"64K"`` or a plain number. Raises BoxError."""
-    found = re.fullmatch(r"(\d+)([KMG]?)i?B?", str(text).strip(), re.IGNORECASE)
-    if not found:
-        raise BoxError('a size such as "128M" or "1G"', repr(text))
-    return int(found[1]) * UNITS[found[2].upper()]
-
-
-def shell_command(command: str | Sequence[str]) -> str:
-    """A string stays the shell command that it is; a list becomes one, safely quoted.
-
-    Raises BoxError where Linux could give it to no program.
-    """
-    text = command if isinstance(command, str) else shlex.join(command)
-    if "\0" in text:
-        raise BoxError("a command", "one with a NUL in it, which no program can be given")
-    if (length := len(text.encode())) > LONGEST:
-        raise BoxError(f"a command of at most {LONGEST} bytes", f"one of {length}", "a file")
-    return text
-
-
-def snapshot_name(name: str) -> str:
-    """The name again, if it can be a tag and a file's name as well. Raises BoxError."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
-        raise BoxError("a name of letters, digits, '.', '_' and '-'", repr(name))
-    return name
-
-
-def command_timeout(command: str, timeout: float) -> CommandTimeout:
-    """The error of every box for a command that did not end in time."""
-    found = "it did not, and was killed with all that it started"
-    return CommandTimeout(f"{command!r} to end within {timeout:g} s", found, "timeout=...")
-
-
-def snapshot_missing(name: str) -> SnapshotMissing:
-    """The error of every box for a state that was not kept."""
-    return SnapshotMissing(f"a snapshot {name!r}", "none of that name", "box.snapshot(name)")
 
 
 class Phases(dict[str, float]):
@@ -133,6 +86,7 @@ class Box(ABC):
             raise BoxError("caps above zero, or None", found, 'cpus=0.5, memory="64M"')
         self.phases = Phases()
         self.running = False
+        self._snapshots: dict[str, Any] = {}  # by name, what is needed to return to it
 
     @classmethod
     @abstractmethod
@@ -144,28 +98,56 @@ class Box(ABC):
     def command(self) -> str:
         """The real command line or API call behind this box."""
 
-    @abstractmethod
     def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
         """Run a command inside (a string goes to ``sh``). ``timeout`` in seconds.
 
         Raises NotRunning, CommandTimeout (the command is then killed).
         """
+        self._require_running()
+        return self._exec(shell_command(command), timeout)
 
-    @abstractmethod
     def usage(self) -> Usage:
         """What this box costs the host now. Raises NotRunning."""
+        self._require_running()
+        return self._usage()
 
-    @abstractmethod
     def snapshot(self, name: str) -> None:
         """Keep the box's present state under a name. Raises NotRunning."""
+        self._require_running()
+        self._snapshots[name] = self._snapshot(snapshot_name(name))
 
-    @abstractmethod
     def rollback(self, name: str) -> None:
         """Return to a kept state. Raises SnapshotMissing, NotRunning."""
+        self._require_running()
+        if name not in self._snapshots:
+            found = "none of that name"
+            raise SnapshotMissing(f"a snapshot {name!r}", found, "box.snapshot(name)")
+        self._rollback(self._snapshots[name])
+
+    def clone(self) -> Self:
+        """A second, running box that begins from this one's present state. Raises NotRunning."""
+        self._require_running()
+        return self._clone()
 
     @abstractmethod
-    def clone(self) -> Box:
-        """A second, running box that begins from this one's present state."""
+    def _exec(self, command: str, timeout: float) -> Output:
+        """Run a command of the shell, as ``exec`` says."""
+
+    @abstractmethod
+    def _usage(self) -> Usage:
+        """What it costs now."""
+
+    @abstractmethod
+    def _snapshot(self, name: str) -> Any:
+        """Keep the present state; returns what ``_rollback`` needs."""
+
+    @abstractmethod
+    def _rollback(self, kept: Any) -> None:
+        """Return to a state; where that fails half-way, stop."""
+
+    @abstractmethod
+    def _clone(self) -> Self:
+        """Make the second box, and start it."""
 
     @abstractmethod
     def _start(self) -> None:
@@ -182,23 +164,30 @@ class Box(ABC):
         self._require_memory()
         self.phases = Phases()
         try:
-            self._start()
-            self.running = True  # in here: an interrupt that comes now finds nothing left either
+            with self._or_stopped():
+                self._start()
+                self.running = True  # in here: an interrupt that comes now leaves nothing either
         except OSError as error:
-            self.stop()
             raise self._explained(error) from error
-        except BaseException:
-            self.stop()
-            raise
         return self
 
     def stop(self) -> None:
         """Stop the box and remove what it made; stopping twice is fine."""
         try:
             self.running = False
+            self._snapshots.clear()
             self._stop()
         except KeyboardInterrupt:
             self._stop()  # once more, and to its end
+            raise
+
+    @contextmanager
+    def _or_stopped(self) -> Iterator[None]:
+        """Inside, whatever goes wrong, an interrupt too, leaves nothing of this box."""
+        try:
+            yield
+        except BaseException:
+            self.stop()
             raise
 
     def __enter__(self) -> Self:

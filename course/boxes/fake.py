@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
 from course.checks import Check
 
-from .box import Box, Output, Usage, command_timeout, shell_command, snapshot_missing, snapshot_name
+from .box import Box, Output, Usage
+from .wishes import command_timeout
 
 Answer = str | Output | Callable[["FakeBox"], "str | Output"]
 
@@ -39,7 +40,6 @@ class FakeBox(Box):
         self.answers, self.start_seconds = dict(answers or {}), start_seconds
         self.state: dict[str, Any] = {}
         self._sleep, self._options = sleep, options
-        self._snapshots: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def requirements(cls) -> list[Check]:
@@ -49,31 +49,23 @@ class FakeBox(Box):
     def command(self) -> str:
         return repr(self)
 
-    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
-        self._require_running()
-        command = shell_command(command)
+    def _exec(self, command: str, timeout: float) -> Output:
         output = self._answer(command)
         self._sleep(min(output.seconds, timeout))
         if output.seconds > timeout:
             raise command_timeout(command, timeout)
         return output
 
-    def usage(self) -> Usage:
-        self._require_running()
+    def _usage(self) -> Usage:
         return Usage(memory=0, cpu=0.0, disk=0, processes=0)
 
-    def snapshot(self, name: str) -> None:
-        self._require_running()
-        self._snapshots[snapshot_name(name)] = deepcopy(self.state)
+    def _snapshot(self, name: str) -> dict[str, Any]:
+        return deepcopy(self.state)
 
-    def rollback(self, name: str) -> None:
-        self._require_running()
-        if name not in self._snapshots:
-            raise snapshot_missing(name)
-        self.state = deepcopy(self._snapshots[name])
+    def _rollback(self, kept: dict[str, Any]) -> None:
+        self.state = deepcopy(kept)
 
-    def clone(self) -> FakeBox:
-        self._require_running()
+    def _clone(self) -> FakeBox:
         twin = FakeBox(
             self.answers, start_seconds=self.start_seconds, sleep=self._sleep, **self._options
         ).start()
@@ -85,7 +77,7 @@ class FakeBox(Box):
         self.phases["answered"] = self.start_seconds
 
     def _stop(self) -> None:
-        self.state, self._snapshots = {}, {}
+        self.state = {}
 
     def _answer(self, command: str) -> Output:
         if command not in self.answers:

@@ -11,8 +11,8 @@ from course.errors import BoxError, DiskFull
 from course.system import reaper
 
 
-def copy(source: Path, target: Path) -> None:
-    """Put a copy of a folder in the place of another, which may be there or not.
+def copy(source: Path, target: Path) -> Path:
+    """Put a copy of a folder in the place of another, which may be there or not; return that.
 
     Links, devices, owners and attributes stay as they are; a copy that breaks off leaves the
     target as it was. Raises DiskFull, BoxError.
@@ -28,7 +28,7 @@ def copy(source: Path, target: Path) -> None:
         if run.returncode:
             raise BoxError(f"a copy of {source}", run.stderr.strip())
         reaper.delete(target)
-        unfinished.rename(target)
+        return unfinished.rename(target)
     finally:
         reaper.delete(unfinished)
 

@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from course.errors import CourseError, ResultsError
-from course.measuring import OF_COLUMN, Estimate, number, results, stats
+from course.measuring import OF_COLUMN, Estimate, ranged, results, stats
 from course.system import Bar
 
 from . import goals, pace
@@ -92,7 +92,7 @@ def judge(goal: Goal, frame: pd.DataFrame | CourseError) -> dict[str, object]:
         found = _estimate(goal, frame)
     except ResultsError:  # an arm that this machine cannot run
         found = None
-    ends = (found.value, found.low, found.high) if found else (None,) * 3
+    ends = found or (None,) * 3
     holds = bool(found and found.value <= goal.goal)
     row = dict(zip(KEYS, (goal.name, *ends, goal.goal, holds), strict=True))
     return row | {"n": found.n if found else 0}
@@ -138,10 +138,9 @@ def _quantile(values: pd.Series, share: float) -> Estimate:
 
 
 def _row(row: Mapping[str, object]) -> dict[str, str]:
-    if row["ratio"] is None:
-        ends = "not measured here"
-    else:
-        ends = f"{number(row['ratio'])} [{number(row['low'])}, {number(row['high'])}]"
+    ends = "not measured here"
+    if row["ratio"] is not None:
+        ends = ranged(row[end] for end in ("ratio", "low", "high"))
     holds = "yes" if row["holds"] else "**no**"
     n = str(row["n"] or "")
     return {"goal": row["name"], "measured": ends, "n": n, "≤": f"{row['goal']:g}", "holds": holds}

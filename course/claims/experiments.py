@@ -17,7 +17,7 @@ from course import images
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.engine import labels
 from course.errors import BoxError, ResultsError
-from course.measuring import Arm, commands, number, results, seconds, stats
+from course.measuring import Arm, commands, ranged, results, seconds, stats
 from course.system import host, programs
 
 Make = Callable[[], Box]
@@ -214,6 +214,5 @@ def _race_row(arm: pd.Series, interval: str, slowest: float) -> dict[str, object
     row = {"arm": arm.arm, "n": arm.n, "median": seconds(arm["median"])}
     row[interval] = f"{seconds(arm.low)} to {seconds(arm.high)}"
     if "ratio" in arm:
-        ends = f"[{number(arm.ratio_low)}, {number(arm.ratio_high)}]"
-        row[f"times {BASELINE}"] = f"{number(arm.ratio)} {ends}"
+        row[f"times {BASELINE}"] = ranged((arm.ratio, arm.ratio_low, arm.ratio_high))
     return row | {"of slowest": "█" * round(10 * arm["median"] / slowest) or "▏"}

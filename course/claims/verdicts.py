@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from course.errors import ResultsError
-from course.measuring import OF_COLUMN, Estimate, number, stats
+from course.measuring import OF_COLUMN, Estimate, number, ranged, stats
 
 
 class Verdict(StrEnum):
@@ -64,10 +64,22 @@ class Judgement:
     estimate: Estimate | None = None
     tier: str = ""
 
+    def row(self) -> dict[str, str]:
+        """As it is read in a table."""
+        claim = self.claim
+        return {
+            "Claim": claim.sentence,
+            "Topic": claim.topic,
+            "Experiment": f"{claim.lesson[:2]} {claim.experiment}",
+            "Estimate": self.words,
+            "Verdict": str(self.verdict),
+            "Tier": self.tier,
+        }
+
     def to_dict(self) -> dict[str, object]:
         """Plain data: id, lesson, topic, estimate, low, high, verdict, tier."""
         claim, found = self.claim, self.estimate
-        ends = (found.value, found.low, found.high) if found else (None, None, None)
+        ends = found or (None,) * 3
         return {
             "id": claim.id,
             "lesson": claim.lesson,
@@ -84,8 +96,7 @@ class Judgement:
             return ""
         times, counts = (self.claim.statistic == kind for kind in ("ratio", "capacity"))
         show = number if times or counts else OF_COLUMN.get(self.claim.column, number)
-        value, low, high = map(show, (self.estimate.value, self.estimate.low, self.estimate.high))
-        return f"{value}{' ×' if times else ''} [{low}, {high}]"
+        return ranged(self.estimate, show, " ×" if times else "")
 
 
 def judge(claim: Claim, frame: pd.DataFrame) -> Judgement:

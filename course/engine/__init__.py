@@ -3,8 +3,5 @@
 from course import exports
 
 __getattr__, __dir__, __all__ = exports(
-    __name__,
-    "daemon labels",
-    client="answers engine engine_errors",
-    labels="NAME label remove_all",
+    __name__, "daemon labels", client="answers engine engine_errors", labels="NAME label remove_all"
 )

@@ -3,8 +3,5 @@
 from course import exports
 
 __getattr__, __dir__, __all__ = exports(
-    __name__,
-    "cells",
-    recordings="replay_failures",
-    syllabus="Lesson content_dir lesson lessons",
+    __name__, "cells", recordings="replay_failures", syllabus="Lesson content_dir lesson lessons"
 )

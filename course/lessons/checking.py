@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 
 from docker.errors import NotFound
@@ -12,6 +12,7 @@ from docker.models.images import Image
 from course.boxes import Box
 from course.checks import Finding, Names, failed, not_attempted
 from course.engine import NAME, engine
+from course.system import reaper
 
 Judge = Callable[..., Finding]
 
@@ -75,6 +76,18 @@ def no_box(name: str, found: object, kind: type[Box], example: str = "") -> Find
         "A box that is only described is a plan. What sets it going?",
         "A `with` block stops its box at the end, and a stopped box has forgotten its snapshots.",
         f"{name}.start(); or, if it ran before, the cells of this task once more",
+    )
+
+
+def left_behind(what: str, labels: Mapping[str, str] | None, example: str) -> Finding | None:
+    """What to say of something in the engine that does not carry this session's label."""
+    if (labels or {}).get(NAME) == reaper.session():
+        return None
+    return failed(
+        f"the {what} has not got your label, and would stay behind",
+        "How does the course know what is yours?",
+        "A label says whose something is; what has yours goes with this notebook.",
+        example,
     )
 
 

@@ -11,7 +11,7 @@ covers 92 to 95 %. `pytest -m statistics -s` prints the table.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,6 +36,9 @@ class Estimate:
     low: float
     high: float
     n: int
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.value, self.low, self.high))
 
 
 def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,4 +195,4 @@ def _ratio(rounds: pd.DataFrame, arm: str, baseline: str) -> Estimate:
             raise ResultsError(f"one of the arms {', '.join(rounds)}", repr(name))
     # Logarithms: so that the ratio of b to a is exactly one over that of a to b.
     found = median(np.log(rounds[arm] / rounds[baseline]))
-    return Estimate(*(math.exp(end) for end in (found.value, found.low, found.high)), found.n)
+    return Estimate(*map(math.exp, found), found.n)

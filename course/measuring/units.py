@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 
 def number(value: float) -> str:
     """Two significant digits, three from a hundred on: 0.0038, 1.5, 12, 148, 1,390."""
@@ -24,6 +26,12 @@ def size(value: float) -> str:
         if abs(value) >= length:
             return f"{number(value / length)} {unit}"
     return f"{value:.0f} B"
+
+
+def ranged(ends: Iterable[float], show: Callable[[float], str] = number, mark: str = "") -> str:
+    """A value and its interval: "1.5 [1.2, 1.8]"; ``mark`` stands behind the value."""
+    value, low, high = map(show, ends)
+    return f"{value}{mark} [{low}, {high}]"
 
 
 OF_COLUMN = {"seconds": seconds, "cpu": seconds, "memory": size, "disk": size}

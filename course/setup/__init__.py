@@ -2,8 +2,4 @@
 
 from course import exports
 
-__getattr__, __dir__, __all__ = exports(
-    __name__,
-    "doctor provision",
-    doctor="diagnose",
-)
+__getattr__, __dir__, __all__ = exports(__name__, "doctor provision", doctor="diagnose")

@@ -48,15 +48,7 @@ def claims_ledger() -> Page:
 def ledger(title: str, judgements: Iterable[Judgement], *also: str) -> Page:
     """Claims with their estimates and verdicts; ``also``: "Topic", "Experiment"."""
     rows = [
-        {
-            "Claim": found.claim.sentence,
-            "Topic": found.claim.topic,
-            "Experiment": f"{found.claim.lesson[:2]} {found.claim.experiment}",
-            "Estimate": found.words,
-            "Verdict": Tone(str(found.verdict), TONES[found.verdict]),
-            "Tier": found.tier,
-        }
-        for found in judgements
+        one.row() | {"Verdict": Tone(str(one.verdict), TONES[one.verdict])} for one in judgements
     ]
     columns = [name for name in LEDGER if name in also or name not in ("Topic", "Experiment")]
     return markup.table(title, columns, ([row[name] for name in columns] for row in rows))

@@ -12,7 +12,7 @@ from faults.world import interrupted_after
 import course
 from course import Process
 from course.boxes import Box
-from course.boxes.box import LONGEST, parse_size, shell_command, snapshot_name
+from course.boxes.wishes import LONGEST, parse_size, shell_command, snapshot_name
 from course.errors import BoxError, CommandTimeout, NotRunning, SnapshotMissing
 
 KINDS = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from itertools import count
@@ -13,18 +13,9 @@ from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
 from course import images
-from course.boxes.box import (
-    RESTART,
-    Box,
-    Output,
-    Phases,
-    Usage,
-    parse_size,
-    shell_command,
-    snapshot_missing,
-    snapshot_name,
-)
+from course.boxes.box import RESTART, Box, Output, Phases, Usage
 from course.boxes.process import busybox_check
+from course.boxes.wishes import parse_size
 from course.checks import Check, Finding, explained, passed
 from course.engine import engine, labels
 from course.errors import NotRunning, ResourceError
@@ -69,7 +60,6 @@ class Container(Box):
         self.options = options
         self._container: DockerContainer | None = None
         self._origin: str | None = None  # the image that a clone begins from
-        self._snapshots: dict[str, str] = {}  # names and tags
         self._made: list[str] = []  # tags, oldest first
 
     @classmethod
@@ -95,12 +85,11 @@ class Container(Box):
         options.pop("network_disabled", None)  # the command has no word for it
         return docker_run(self._image(), IDLE, options)
 
-    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
-        self._require_running()
+    def _exec(self, command: str, timeout: float) -> Output:
         with course_errors():
-            return docker_exec.run(self._container, shell_command(command), timeout)
+            return docker_exec.run(self._container, command, timeout)
 
-    def usage(self) -> Usage:
+    def _usage(self) -> Usage:
         container = self.docker
         api = container.client.api
         with course_errors():
@@ -122,33 +111,22 @@ class Container(Box):
         count = stats["pids_stats"]["current"]
         return Usage(memory["usage"] - cache, cpu, disk, count, source="cgroup")
 
-    def snapshot(self, name: str) -> None:
-        self._require_running()
-        self._snapshots[name] = self._commit(self._container, snapshot_name(name))
+    def _snapshot(self, name: str) -> str:
+        return self._commit(self._container, name)
 
-    def rollback(self, name: str) -> None:
-        self._require_running()
-        if name not in self._snapshots:
-            raise snapshot_missing(name)
-        try:
+    def _rollback(self, kept: str) -> None:
+        with self._or_stopped():
             self._remove()
             self.phases = Phases()  # this is a start
-            self._run(self._snapshots[name])
-        except BaseException:
-            self.stop()
-            raise
+            self._run(kept)
 
-    def clone(self) -> Container:
-        self._require_running()
+    def _clone(self) -> Container:
         caps = {"cpus": self.cpus, "memory": self.memory, "network": self.network}
         options = {name: value for name, value in self.options.items() if name != "name"}
         twin = Container(self.image, **caps, **options)
-        try:
+        with twin._or_stopped():
             twin._origin = twin._commit(self._container, "clone")
             return twin.start()
-        except BaseException:
-            twin.stop()
-            raise
 
     def _start(self) -> None:
         self._run(self._image())
@@ -161,7 +139,6 @@ class Container(Box):
                     engine().api.remove_image(self._made[-1], force=True)
                 self._made.pop()
         self._origin = None
-        self._snapshots.clear()
 
     def _image(self) -> str:
         if self._origin:

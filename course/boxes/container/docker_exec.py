@@ -15,7 +15,8 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.utils.socket import STDERR, STDOUT, read
 
-from course.boxes.box import Output, command_timeout
+from course.boxes.box import Output
+from course.boxes.wishes import command_timeout
 from course.system import interrupts
 
 MARK = "TWO_BOXES_COMMAND"  # in the environment of a command, and of all that it starts

@@ -3,8 +3,5 @@
 from course import exports
 
 __getattr__, __dir__, __all__ = exports(
-    __name__,
-    "accelerator",
-    box="VirtualMachine",
-    plan="Hardware",
+    __name__, "accelerator", box="VirtualMachine", plan="Hardware"
 )

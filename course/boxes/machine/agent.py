@@ -8,7 +8,8 @@ import time
 from contextlib import suppress
 from socket import socket
 
-from course.boxes.box import Output, command_timeout
+from course.boxes.box import Output
+from course.boxes.wishes import command_timeout
 from course.errors import NeverAnswered
 
 PATIENCE = 30.0  # seconds for the guest to kill a command, were its processor ever so slow

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
 from typing import Any
 
 from course import images
-from course.boxes.box import (
-    Box,
-    Output,
-    Phases,
-    Usage,
-    parse_size,
-    shell_command,
-    snapshot_missing,
-    snapshot_name,
-)
+from course.boxes.box import Box, Output, Phases, Usage
 from course.boxes.process import busybox_check
+from course.boxes.wishes import parse_size
 from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError, NotEnoughMemory, NotRunning
 from course.images import UUID
@@ -85,7 +77,6 @@ class VirtualMachine(Box):
         self.first_boot: dict[str, float] = {}
         self._vm: Running | None = None
         self._origin: Running | None = None  # the machine that a clone goes on from
-        self._snapshots: set[str] = set()
 
     @classmethod
     def requirements(cls) -> list[Check]:
@@ -135,33 +126,27 @@ class VirtualMachine(Box):
         self._require_running()
         return self._vm.balloon(parse_size(size))
 
-    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
-        self._require_running()
+    def _exec(self, command: str, timeout: float) -> Output:
         if not self._vm.agent:
             raise BoxError("a guest with the course's agent", "one without", "box.console")
         try:
-            return self._vm.agent.exec(shell_command(command), timeout)
+            return self._vm.agent.exec(command, timeout)
         except EOFError:
             found = self._vm.qemu.failure().found
             self.stop()
             raise NotRunning("the guest to run", found, "box.start()") from None
 
-    def usage(self) -> Usage:
-        self._require_running()
+    def _usage(self) -> Usage:
         pids = [self._vm.qemu.pid]
         return Usage(processes.memory(pids), processes.cpu(pids), self._vm.disk(), len(pids))
 
-    def snapshot(self, name: str) -> None:
-        self._require_running()
-        self._snapshots.discard(snapshot_name(name))  # it goes first, and a disk may be full
+    def _snapshot(self, name: str) -> str:
+        self._snapshots.pop(name, None)  # it goes first, and a disk may be full
         self._vm.keep(name)
-        self._snapshots.add(name)
+        return name
 
-    def rollback(self, name: str) -> None:
-        self._require_running()
-        if name not in self._snapshots:
-            raise snapshot_missing(name)
-        self._vm.return_to(name)
+    def _rollback(self, kept: str) -> None:
+        self._vm.return_to(kept)
 
     def clone(self, *, reseed: bool = True) -> VirtualMachine:
         """A second VM that goes on from this one's state; a disk is shared until it is written.
@@ -170,8 +155,11 @@ class VirtualMachine(Box):
         one's snapshots are left behind in the part that is shared.
         """
         self._require_running()
+        return self._clone(reseed)
+
+    def _clone(self, reseed: bool = True) -> VirtualMachine:
         twin = copy(self)
-        twin.reseed, twin.running, twin._snapshots = reseed, False, set()
+        twin.reseed, twin.running, twin._snapshots = reseed, False, {}
         twin._vm, twin._origin = None, self._vm
         if self._vm.plan.root:
             self._snapshots.clear()
@@ -206,7 +194,6 @@ class VirtualMachine(Box):
             self._new(plan).boot()
 
     def _stop(self) -> None:
-        self._snapshots.clear()
         if self._vm:
             self._vm.end()
         self._vm = None

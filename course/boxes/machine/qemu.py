@@ -6,6 +6,7 @@ import os
 import shlex
 import socket
 import subprocess
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -79,6 +80,7 @@ class Qemu:
     def end(self) -> None:
         """Kill it and delete its folder; what is forgotten without this ends as well."""
         reaper.remove(self.folder)
+        self._forgotten.detach()  # a finalizer loses the interrupt that comes while it runs
         for door in self._doors.values():
             door.close()
         with suppress(subprocess.TimeoutExpired):
@@ -118,7 +120,7 @@ def _door(path: Path) -> socket.socket:
 
 def _end_here(folder: Path, pid: int) -> None:
     if os.getpid() == pid:  # a forked child forgets its parent's machines, which go on
-        reaper.remove(folder)
+        threading.Thread(target=reaper.remove, args=[folder]).start()  # see Qemu.end
 
 
 def _emulates(argv: list[str]) -> bool:

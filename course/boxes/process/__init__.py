@@ -2,8 +2,4 @@
 
 from course import exports
 
-__getattr__, __dir__, __all__ = exports(
-    __name__,
-    "streams",
-    box="Process busybox_check",
-)
+__getattr__, __dir__, __all__ = exports(__name__, "streams", box="Process busybox_check")

@@ -7,13 +7,12 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from course import images
 from course.boxes import files
-from course.boxes.box import Box, Output, Usage, shell_command, snapshot_missing, snapshot_name
+from course.boxes.box import Box, Output, Usage
 from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError
 from course.images import rootfs
@@ -58,9 +57,8 @@ class Process(Box):
     def command(self) -> str:
         return shlex.join([f"{images.image(self.image).root}/bin/sh", "-c", "COMMAND"])
 
-    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
-        self._require_running()
-        command, began = shell_command(command), time.perf_counter()
+    def _exec(self, command: str, timeout: float) -> Output:
+        began = time.perf_counter()
         with streams.pipes() as (stdout, stderr, *ends):
             process = self._popen(command, *ends)
             try:
@@ -73,31 +71,22 @@ class Process(Box):
                 raise
         return Output(self._collect(process), *text, time.perf_counter() - began)
 
-    def usage(self) -> Usage:
-        self._require_running()
+    def _usage(self) -> Usage:
         alive = [pid for pid, found in processes.everyone().items() if found.group in self._groups]
         memory, cpu = processes.memory(alive), self._cpu + processes.cpu(alive)
         return Usage(memory, cpu, files.disk(self._files), len(alive))
 
-    def snapshot(self, name: str) -> None:
-        self._require_running()
-        files.copy(self._files, self._kept(name))
+    def _snapshot(self, name: str) -> Path:
+        return files.copy(self._files, self._state / f"snapshot-{name}")
 
-    def rollback(self, name: str) -> None:
-        self._require_running()
-        if not self._kept(name).is_dir():
-            raise snapshot_missing(name)
+    def _rollback(self, kept: Path) -> None:
         reaper.kill(self._state)
-        files.copy(self._kept(name), self._files)
+        files.copy(kept, self._files)
 
-    def clone(self) -> Process:
-        self._require_running()
+    def _clone(self) -> Process:
         twin = Process(self.image, network=self.network).start()
-        try:
+        with twin._or_stopped():
             files.copy(self._files, twin._files)
-        except BaseException:
-            twin.stop()
-            raise
         return twin
 
     def _start(self) -> None:
@@ -116,9 +105,6 @@ class Process(Box):
     @property
     def _files(self) -> Path:
         return self._state / "files"
-
-    def _kept(self, name: str) -> Path:
-        return self._state / f"snapshot-{snapshot_name(name)}"
 
     def _popen(self, command: str, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from course.boxes.box import command_timeout
+from course.boxes.wishes import command_timeout
 
 CHUNK = 2**20  # bytes; more than a pipe holds, so one read empties it
 

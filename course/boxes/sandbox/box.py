@@ -22,16 +22,7 @@ from typing import Any
 
 from course import images
 from course.boxes import files
-from course.boxes.box import (
-    RESTART,
-    Box,
-    Output,
-    Phases,
-    Usage,
-    shell_command,
-    snapshot_missing,
-    snapshot_name,
-)
+from course.boxes.box import RESTART, Box, Output, Phases, Usage
 from course.boxes.process import busybox_check, streams
 from course.checks import Check, Finding, failed, passed
 from course.errors import CommandTimeout, NeverAnswered, NotRunning
@@ -90,9 +81,8 @@ class Sandbox(Box):
             ' + pivot_root(".", ".") + execve("/bin/sh", "-c", COMMAND)'
         )
 
-    def exec(self, command: str | Sequence[str], timeout: float = 60.0) -> Output:
-        self._require_running()
-        command, began = shell_command(command), time.perf_counter()
+    def _exec(self, command: str, timeout: float) -> Output:
+        began = time.perf_counter()
         with self._busy, streams.pipes() as (stdout, stderr, *ends):
             try:
                 self._say({"exec": command}, ends)
@@ -106,33 +96,24 @@ class Sandbox(Box):
         exit_code = processes.exit_code(ended["status"])
         return Output(exit_code, *text, time.perf_counter() - began)
 
-    def usage(self) -> Usage:
-        self._require_running()
+    def _usage(self) -> Usage:
         if select.select([self._ended], [], [], 0)[0]:
             raise self._gone()
         family = processes.family(self._pid)
         memory, cpu = processes.memory(family), self._cpu + processes.cpu(family)
         return Usage(memory, cpu, files.disk(self._state / "upper"), len(family))
 
-    def snapshot(self, name: str) -> None:
-        self._require_running()
-        files.copy(self._state / "upper", self._kept(name))
+    def _snapshot(self, name: str) -> Path:
+        return files.copy(self._state / "upper", self._state / f"snapshot-{name}")
 
-    def rollback(self, name: str) -> None:
-        self._require_running()
-        if not self._kept(name).is_dir():
-            raise snapshot_missing(name)
-        try:
+    def _rollback(self, kept: Path) -> None:
+        with self._or_stopped():
             self._end()
-            files.copy(self._kept(name), self._state / "upper")
+            files.copy(kept, self._state / "upper")
             self.phases = Phases()  # this is a start
             self._begin()
-        except BaseException:
-            self.stop()
-            raise
 
-    def clone(self) -> Sandbox:
-        self._require_running()
+    def _clone(self) -> Sandbox:
         caps = {"cpus": self.cpus, "memory": self.memory, "pids_limit": self.pids_limit}
         twin = Sandbox(self.image, network=self.network, **caps)
         twin._origin = self._state / "upper"
@@ -205,9 +186,6 @@ class Sandbox(Box):
     @property
     def _namespaces(self) -> list[str]:
         return ["mnt", "uts", "ipc", "pid"] + ([] if self.network else ["net"])
-
-    def _kept(self, name: str) -> Path:
-        return self._state / f"snapshot-{snapshot_name(name)}"
 
     def _say(self, message: dict[str, Any], ends: Sequence[int] = ()) -> None:
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import engine, labels
-from course.system import reaper
+from course.engine import engine
+from course.lessons import checking
 
 from . import naming
 from .digests import wrong_digest
@@ -47,14 +47,9 @@ def _kept_private(container: dict, port: object) -> Finding:
             "A port alone is published at every address. Say the address too.",
             'ports={"5000/tcp": ("127.0.0.1", port)}',
         )
-    if container["Labels"].get(labels.NAME) != reaper.session():
-        return failed(
-            "the container has not got your label, and would stay behind",
-            "How did the notebook make sure that nothing is left?",
-            "A label says whose a container is; what has yours goes with this notebook.",
-            "docker.containers.run(…, labels=mine)",
-        )
-    return passed(f"a registry, at 127.0.0.1:{port} and nowhere else")
+    example = "docker.containers.run(…, labels=mine)"
+    wrong = checking.left_behind("container", container["Labels"], example)
+    return passed(f"a registry, at 127.0.0.1:{port} and nowhere else") if wrong is None else wrong
 
 
 @task("by-hand", "`digest` is the digest of `shop:1.0` in your registry", 1, 3)

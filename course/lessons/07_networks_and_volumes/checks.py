@@ -8,8 +8,8 @@ from docker.models.networks import Network
 from requests import Response
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-from course.engine import engine, labels
-from course.system import reaper
+from course.engine import engine
+from course.lessons import checking
 
 from . import load
 from .evidence import (
@@ -39,13 +39,9 @@ def database(names: Names) -> Finding:
             "Names are known in a network that you have made.",
             'network = docker.networks.create("two-boxes-lab", labels=mine)',
         )
-    if (network.attrs["Labels"] or {}).get(labels.NAME) != reaper.session():
-        return failed(
-            "the network has not got your label, and would stay behind",
-            "How does the course know what is yours?",
-            "Everything you make carries a label.",
-            "docker.networks.create(…, labels=mine)",
-        )
+    example = "docker.networks.create(…, labels=mine)"
+    if (wrong := checking.left_behind("network", network.attrs["Labels"], example)) is not None:
+        return wrong
     found = members(network, "database")
     if not found:
         return failed(

@@ -15,6 +15,7 @@ from course.measuring import (
     logarithmic,
     number,
     paper,
+    ranged,
     results,
     stats,
     styled,
@@ -87,8 +88,7 @@ def _dot(axes: Axes, place: float, row: tuple) -> None:
 
 
 def _said(row: tuple) -> str:
-    ends = f"[{number(row.ratio_low)}, {number(row.ratio_high)}]"
-    return f"{row.arm} {number(row.ratio)} × {ends}"
+    return f"{row.arm} {ranged((row.ratio, row.ratio_low, row.ratio_high), mark=' ×')}"
 
 
 def _furthest(works: dict[str, pd.DataFrame]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from course import claims
-from course.measuring import OF_COLUMN, Estimate, Figure, number
+from course.measuring import OF_COLUMN, Estimate, Figure, number, ranged
 from course.questions import Page, markup
 
 BOXES = ("container", "virtual machine", "container in a virtual machine")
@@ -32,9 +32,7 @@ class Evidence:
             return "not measured"
         if not isinstance(self.estimate, Estimate):  # a plain number, as the learner gave it
             return f"{self.estimate}, without an interval"
-        show = OF_COLUMN.get(self.column, number)
-        value, low, high = map(show, (self.estimate.value, self.estimate.low, self.estimate.high))
-        return f"{value} [{low}, {high}]"
+        return ranged(self.estimate, OF_COLUMN.get(self.column, number))
 
 
 def from_ledger(name: str, sentence: str = "") -> Evidence:

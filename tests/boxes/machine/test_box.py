@@ -432,3 +432,10 @@ def test_a_state_that_was_made_for_something_else_is_not_used_and_the_one_used_l
     assert len(made) == 2
     state("third")
     assert (one.exists(), another.exists()) == (True, False)
+
+
+def test_a_machine_that_was_ended_has_no_finalizer_in_which_an_interrupt_would_be_lost() -> None:
+    with VirtualMachine() as box:
+        forgotten = box._vm.qemu._forgotten
+        assert forgotten.alive
+    assert not forgotten.alive

@@ -23,7 +23,7 @@ part = lesson("02_virtual_machines").part
 
 
 def test_a_command_line_is_shown_without_folders() -> None:
-    shown = part("parts").readable("qemu -m 128M -chardev file,id=console,path=/tmp/x/console -x")
+    shown = part("views").readable("qemu -m 128M -chardev file,id=console,path=/tmp/x/console -x")
     assert shown.splitlines() == [
         "qemu",
         "    -m 128M",
@@ -33,7 +33,7 @@ def test_a_command_line_is_shown_without_folders() -> None:
 
 def test_devices_are_told_in_words_and_unknown_ones_by_number() -> None:
     listing = "0000:00:02.0 0x1af4 0x1001 0x010000\n0000:00:03.0 0xabcd 0x0001 0x120000\n"
-    assert part("parts").devices(listing) == [
+    assert part("views").devices(listing) == [
         "0000:00:02.0  0x1001  virtio, storage",
         "0000:00:03.0  0x0001  0xabcd, 0x120000",
     ]

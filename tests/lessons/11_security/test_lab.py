@@ -6,40 +6,20 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
-from labkit import Lab
+from labkit import Lab, start
 
 from course.boxes import Container
 from course.checks import Outcome
-from course.engine import engine, label, remove_all
-from course.images import container_image
+from course.engine import engine, remove_all
 from course.lessons import lesson
 
 LAB = Lab("11_security")
 LESSON, check = LAB.lesson, LAB.check
 mysteries = lesson("11_security").part("mystery")
-TASKS = ["probes", "count", "key", "powerless", "read-only", "capped", "service"]
+TASKS = list(LESSON.tasks())
 POWERLESS = {"user": "7", "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
 READ_ONLY = POWERLESS | {"read_only": True, "tmpfs": {"/tmp": ""}}
 HARD = READ_ONLY | {"mem_limit": "32m", "pids_limit": 8}
-
-
-def start(name: str, *command: str, **options: object) -> None:
-    """Put a container in the place of the one of that name."""
-    for old in engine().containers.list(all=True, filters={"name": f"^/{name}$"}):
-        old.remove(force=True)
-    options = {"labels": label(), "network_mode": "none"} | options
-    command = command or ("sleep", "1d")
-    engine().containers.run(container_image("tiny"), command, name=name, detach=True, **options)
-
-
-@pytest.fixture
-def tidy() -> Iterator[None]:
-    yield
-    remove_all()
-
-
-def test_the_lab_has_exactly_these_tasks() -> None:
-    assert list(LESSON.tasks()) == TASKS
 
 
 @pytest.mark.docker
