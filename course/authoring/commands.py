@@ -70,7 +70,6 @@ def notebooks() -> None:
 def notebooks_run(slugs: Sequence[str]) -> None:
     """Run the notebook and the solution of each lesson, and store what came out."""
     from course.lessons import lesson as lesson_named
-
     from . import notebooks
 
     for slug in slugs:

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 from course.checks import Check, Outcome
 from course.errors import BoxError, NotEnoughMemory, NotRunning, SnapshotMissing, StartFailed
 from course.system import host
-
 from .wishes import parse_size, shell_command, snapshot_name
 
 RESTART = "box.stop(), then box.start()"  # mends a box that ended by itself

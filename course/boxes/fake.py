@@ -7,7 +7,6 @@ from copy import deepcopy
 from typing import Any
 
 from course.checks import Check
-
 from .box import Box, Output, Usage
 from .wishes import command_timeout
 

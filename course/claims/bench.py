@@ -16,7 +16,6 @@ import yaml
 from course.errors import CourseError, ResultsError
 from course.measuring import OF_COLUMN, Estimate, ranged, results, stats
 from course.system import Bar
-
 from . import goals, pace
 
 TITLE = """\

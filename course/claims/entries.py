@@ -15,7 +15,6 @@ import yaml
 from course.errors import DataError, LessonError, ResultsError, unknown
 from course.measuring import results
 from course.system import best_match, paths, validator
-
 from . import experiments
 from .verdicts import Claim, Judgement, Verdict, judge
 

@@ -17,7 +17,6 @@ from course.boxes import Container, VirtualMachine, accelerator
 from course.errors import NotEnoughMemory
 from course.images import kernel
 from course.measuring import commands, results
-
 from . import experiments
 from .experiments import BOXES, can_run, first_answer
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from course.errors import EngineForbidden, EngineUnreachable
 from course.system import paths, programs
-
 from .client import HUNG, engine
 
 DEADLINE = 60.0  # seconds for an engine that was just started to answer
@@ -21,10 +20,7 @@ BY_SYSTEMD = ("systemctl", "start", "docker")
 BY_SERVICE = ("service", "docker", "start")
 BY_HAND = ("setsid", "--fork", "sh", "-c", 'exec dockerd >>"$0" 2>&1 </dev/null')
 # Where each of the managers keeps what the engine says; what we start by hand writes to our log.
-LOGS = {
-    BY_SYSTEMD: "sudo journalctl --unit docker",
-    BY_SERVICE: "sudo tail /var/log/docker.log",
-}
+LOGS = {BY_SYSTEMD: "sudo journalctl --unit docker", BY_SERVICE: "sudo tail /var/log/docker.log"}
 
 
 def may_be_started() -> bool:

@@ -18,7 +18,6 @@ from requests.exceptions import HTTPError
 
 from course.errors import EngineError
 from course.system import processes, reaper
-
 from .client import engine, engine_errors
 
 NAME = "two-boxes"

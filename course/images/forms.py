@@ -14,7 +14,6 @@ from pathlib import Path
 from course.engine import answers, engine_errors
 from course.errors import ImageMissing
 from course.system import Bar, programs, store
-
 from . import disks, guest, imports, rootfs
 from .linux import RECIPE, kernel
 from .unpacking import unpacked

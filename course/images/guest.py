@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course.system import store
-
 from . import apt, cpio, unpacking
 
 HERE = Path(__file__).parent

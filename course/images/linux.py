@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course.system import store
-
 from . import apt
 from .unpacking import unpacked
 

@@ -18,7 +18,6 @@ from typing import IO
 from course.engine import engine_errors
 from course.errors import BuildFailed, ImageMissing, ToolMissing
 from course.system import Bar, host, programs, store
-
 from . import imports, rootfs
 
 # The images that lessons run, and the packages that each is made of.

@@ -23,7 +23,6 @@ from pathlib import Path
 
 from course.errors import BuildFailed, CourseError
 from course.system import programs, store
-
 from . import apt
 
 Progress = Callable[[float, str], None]  # what part is done, from 0 to 1, and what is being done

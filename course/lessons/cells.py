@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 
 from course.errors import LessonError, unknown
-
 from .syllabus import Lesson
 
 TAG, TASK = "solution:", "task:"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from typing import Any
 
 from docker.errors import NotFound
 from docker.models.containers import Container
-from docker.models.images import Image
 
 from course.boxes import Box
 from course.checks import Finding, Names, failed, not_attempted
 from course.engine import NAME, engine
 from course.system import reaper
 
-Judge = Callable[..., Finding]
+Decorator = Callable[[Callable[..., Finding]], Callable[[Names], Finding]]
 
 
 def first(*questions: Callable[[], Finding | None]) -> Finding:
@@ -22,42 +22,29 @@ def first(*questions: Callable[[], Finding | None]) -> Finding:
     return next(found for ask in questions if (found := ask()) is not None)
 
 
-def handed(find: Callable[[Names], object]) -> Callable[[Judge], Callable[[Names], Finding]]:
-    """Hand the judge what is found for the learner's names, unless that is a finding already."""
+def of_container(name: str, again: str) -> Decorator:
+    """Hand the judge the container of that name, if the course made it."""
+    return _handed(lambda names: container(name, again))
 
-    def decorate(judge: Judge) -> Callable[[Names], Finding]:
-        @wraps(judge)
-        def look(names: Names) -> Finding:
-            found = find(names)
-            return found if isinstance(found, Finding) else judge(found, names)
 
-        return look
+def of_image(name: str, again: str) -> Decorator:
+    """Hand the judge the image of that name, if the course made it."""
+    return _handed(lambda names: _made(engine().images.get, "image", name, again))
 
-    return decorate
+
+def of_box(name: str, kind: type[Box], example: str = "") -> Decorator:
+    """Hand the judge the learner's box of that name, if it is of that kind, and runs."""
+
+    def find(names: Names) -> object:
+        wrong = no_box(name, found := names[name], kind, example)
+        return found if wrong is None else wrong  # not `or`: a finding that failed is false
+
+    return _handed(find)
 
 
 def container(name: str, again: str) -> Container | Finding:
     """The container of that name, if the course made it. ``again``: how it is made with a label."""
-    try:
-        found = engine().containers.get(name)
-    except NotFound:
-        return not_attempted(f"no container is named {name}")
-    return found if NAME in found.labels else _not_ours(name, again)
-
-
-def image(name: str, again: str) -> Image | Finding:
-    """The image of that name, if the course made it; ``again`` as above."""
-    try:
-        found = engine().images.get(name)
-    except NotFound:
-        return not_attempted(f"no image is named {name}")
-    return found if NAME in found.labels else _not_ours(name, again)
-
-
-def box(name: str, found: object, kind: type[Box], example: str = "") -> Box | Finding:
-    """The learner's box of that name, if it is of that kind, and runs."""
-    wrong = no_box(name, found, kind, example)
-    return found if wrong is None else wrong  # a finding that failed is false
+    return _made(engine().containers.get, "container", name, again)
 
 
 def no_box(name: str, found: object, kind: type[Box], example: str = "") -> Finding | None:
@@ -103,7 +90,27 @@ def no_algorithm(seen: str, told: object, right: str) -> Finding | None:
     )
 
 
-def _not_ours(name: str, again: str) -> Finding:
+def _handed(find: Callable[[Names], object]) -> Decorator:
+    """Hand the judge what is found for the learner's names, unless that is a finding already."""
+
+    def decorate(judge: Callable[..., Finding]) -> Callable[[Names], Finding]:
+        @wraps(judge)
+        def look(names: Names) -> Finding:
+            found = find(names)
+            return found if isinstance(found, Finding) else judge(found, names)
+
+        return look
+
+    return decorate
+
+
+def _made(get: Callable[[str], Any], what: str, name: str, again: str) -> Any:
+    try:
+        found = get(name)
+    except NotFound:
+        return not_attempted(f"no {what} is named {name}")
+    if NAME in found.labels:
+        return found
     return failed(
         f"{name} has no label {NAME!r}",
         "Did you make it just now, or is it yours from elsewhere?",

@@ -17,7 +17,6 @@ from typing import Any
 
 from course.errors import CourseError, ToolMissing
 from course.system import interrupts, programs, reaper
-
 from . import results, stats
 from .trials import Arm
 from .units import seconds

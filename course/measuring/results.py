@@ -18,7 +18,6 @@ import pandas as pd
 
 from course.errors import ResultsError
 from course.system import host, paths, store
-
 from . import trials
 from .trials import Arm, Trial
 

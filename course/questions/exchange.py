@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from course.errors import QuizError
-
 from .kinds import Many, Match, Number, One, Order, Predict, Question, Text
 
 FAR = 1e8  # jupyterquiz has no open range; its own examples take this for "any number below"

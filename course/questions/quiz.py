@@ -15,7 +15,6 @@ import yaml
 
 from course.errors import QuizError
 from course.system import ValidationError, validator
-
 from .kinds import KINDS, Choice, Question
 
 SCHEMA = Path(__file__).with_name("quiz.schema.json")

@@ -30,7 +30,6 @@ from course.lessons import lesson as lesson_named
 from course.questions import Mark, Page, Predict, Question, Verdict, markup, quiz
 from course.setup import doctor
 from course.system import reaper
-
 from .overview import ledger
 from .progress import Progress
 from .reveal import Reveal, figure, together

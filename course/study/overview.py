@@ -15,7 +15,6 @@ from course.claims import TONES, Judgement
 from course.lessons import Lesson, cells, lessons
 from course.questions import Page, Tone, Verdict, markup, quiz
 from course.setup import doctor
-
 from .progress import Progress
 
 FINDINGS = {

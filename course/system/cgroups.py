@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from course.errors import ResourceError
-
 from . import host
 
 ROOT = Path("/sys/fs/cgroup")

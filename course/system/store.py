@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import DiskFull, ImageDamaged
-
 from . import paths
 
 EPOCH = 1_735_689_600  # 2025-01-01: the date of what we build, so equal inputs give equal bytes

@@ -20,7 +20,6 @@ from course.checks import Check, Finding, explained, passed
 from course.engine import engine, labels
 from course.errors import NotRunning, ResourceError
 from course.system import cgroups, interrupts, processes, reaper
-
 from . import docker_exec
 from .docker_run import docker_run, local
 from .engine_says import course_errors

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from course.errors import NeverAnswered, StartFailed
 from course.system import paths, programs
-
 from . import plain
 from .kvm_probe import DEVICE
 from .plan import HOME

@@ -16,7 +16,6 @@ from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError, NotEnoughMemory, NotRunning
 from course.images import UUID
 from course.system import host, processes, programs
-
 from . import accelerator, overlays, saved, wake
 from .command_line import command_line, own_memory
 from .plan import HOME, Hardware, Plan

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course.system import programs
-
 from .plan import Plan
 
 NODE = "own-disk"  # what QEMU's block layer calls the disk

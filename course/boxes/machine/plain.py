@@ -9,7 +9,6 @@ from pathlib import Path
 from course import images
 from course.images import kernel
 from course.system import reaper
-
 from .plan import HOME
 from .qemu import Qemu
 

@@ -14,7 +14,6 @@ from course.boxes import files
 from course.boxes.box import Phases
 from course.errors import BoxError, NotRunning
 from course.system import reaper
-
 from . import overlays, saved, wake
 from .agent import Agent
 from .command_line import MONITOR, NODE, PORTS, command_line, memory_file, own_memory

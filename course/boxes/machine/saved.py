@@ -18,7 +18,6 @@ from pathlib import Path
 
 from course.images import elf
 from course.system import paths, processes, programs, store
-
 from . import wake
 from .command_line import command_line
 from .monitor import Monitor

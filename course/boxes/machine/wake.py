@@ -17,7 +17,6 @@ from socket import socket
 
 from course.errors import BoxError, NeverAnswered
 from course.images import elf
-
 from .agent import Agent
 
 PATIENCE = 30.0  # seconds

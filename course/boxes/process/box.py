@@ -17,7 +17,6 @@ from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError
 from course.images import rootfs
 from course.system import processes, reaper
-
 from . import streams
 
 

@@ -27,7 +27,6 @@ from course.boxes.process import busybox_check, streams
 from course.checks import Check, Finding, failed, passed
 from course.errors import CommandTimeout, NeverAnswered, NotRunning
 from course.system import cgroups, interrupts, processes, reaper
-
 from . import zygote
 
 PATIENCE = 10.0  # seconds for the shim to do what it is told

@@ -5,7 +5,6 @@ from __future__ import annotations
 from docker.models.containers import Container
 
 from course.checks import Finding, Names, Outcome, failed, not_attempted, passed, task
-
 from . import looks
 
 MACHINE, BAKERY, LIBRARY = "two-boxes-machine", "two-boxes-bakery", "two-boxes-library"

@@ -9,7 +9,6 @@ import pandas as pd
 from course.boxes import VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
 from course.measuring import stats
-
 from . import experiments, looks
 
 LEAST, MOST = 300, 600  # MiB that `free` may report

@@ -16,7 +16,6 @@ from course.claims import WORK, Make, can_run
 from course.images import kernel
 from course.measuring import Arm, results, stats
 from course.system import reaper
-
 from . import everyday
 
 BASELINE = "as the course has it"

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from course.boxes import VirtualMachine
-from course.checks import Finding, Names, failed, passed
+from course.checks import Finding, failed, passed
 from course.errors import CourseError
 from course.lessons import checking
 from course.system import reaper
-
 from . import sector
 
-
-def of_machine(name: str) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
-    """Hand the judge the learner's machine of that name, once it is one that runs."""
-    example = 'VirtualMachine("tiny")'
-    return checking.handed(lambda names: checking.box(name, names[name], VirtualMachine, example))
+of_machine = partial(checking.of_box, kind=VirtualMachine, example='VirtualMachine("tiny")')
 
 
 def booted(path: Path, greeting: str) -> Finding:

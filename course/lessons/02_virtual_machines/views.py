@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from course.boxes import VirtualMachine
 from course.measuring import GREY, INK, PAPER, Figure, beside, colour, paper, results, styled
 from course.system import Bar
-
 from . import experiments
 
 TICK = 0.25  # seconds between two looks at the clock

@@ -12,7 +12,6 @@ from signal import SIGURG
 from struct import unpack
 
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-
 from . import hints, hypervisor, stacks
 from .devices import Bus, Serial
 from .emulator import emulate

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import pandas as pd
 
 from course.measuring import results
-
 from . import guests, native
 from .devices import Bus
 from .emulator import emulate

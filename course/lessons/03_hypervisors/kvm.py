@@ -9,7 +9,6 @@ from IPython import get_ipython
 
 from course.checks import Check, Finding, failed, passed
 from course.lessons import replay_failures
-
 from .devices import Bus, Serial
 from .guests import ALPHABET, code
 from .hypervisor import virtualize

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from docker.errors import APIError
@@ -15,7 +15,6 @@ from course.checks import Finding, Names, failed, passed, task
 from course.engine import engine, label
 from course.lessons import checking
 from course.system import processes
-
 from . import answering
 
 MEBIBYTE = 2**20
@@ -24,12 +23,7 @@ RETRIES, EXIT_CODE = 2, 7
 KILLED = 137  # the exit code of what SIGKILL ended: 128 + 9
 PATIENCE = 5  # seconds for a twin to listen, and to end
 
-AGAIN = "remove it and make it again with labels=label()."
-
-
-def of_container(name: str) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
-    """Judge the container of that name, if there is one and the course may judge it."""
-    return checking.handed(lambda names: checking.container(name, AGAIN))
+of_container = partial(checking.of_container, again="make it anew, with labels=label().")
 
 
 @task("clock", "The container `two-boxes-clock` runs and has said the time more than once", 1)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import re
-from collections.abc import Callable
+import tarfile
+from functools import partial
 
 from docker.models.images import Image
 
@@ -11,19 +15,12 @@ from course.checks import Finding, Names, failed, passed, task
 from course.engine import engine
 from course.lessons import checking
 from course.measuring import size
-
-from . import digests
 from .layers import MEBIBYTE, content, hidden_bytes, layers
 
 PAGE = "/srv/index.html"
 TIMES = 10  # how much smaller the fat image shall become
 
-AGAIN = "begin with two-boxes-base or two-boxes-python; labels are inherited."
-
-
-def of_image(name: str) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
-    """Judge the image of that name, if there is one and the course may judge it."""
-    return checking.handed(lambda names: checking.image(name, AGAIN))
+of_image = partial(checking.of_image, again="begin with two-boxes-base or two-boxes-python.")
 
 
 @task("site", "`two-boxes-site` has your page at /srv/index.html, and its command serves it", 1)
@@ -140,7 +137,7 @@ def image_id(names: Names) -> Finding:
         )
     for name in ("two-boxes-base", "two-boxes-fat"):
         archive = b"".join(engine().images.get(name).save(named=True))
-        right = digests.of_configuration(archive)
+        right = _id_of(archive)
         try:
             told = computes(archive)
         except Exception as error:
@@ -151,7 +148,7 @@ def image_id(names: Names) -> Finding:
                 "tarfile.open(fileobj=io.BytesIO(archive))",
             )
         if told != right:
-            return digests.wrong_id(told, right, archive)
+            return _wrong_id(told, right, archive)
     return passed("right for two images")
 
 
@@ -166,7 +163,7 @@ def by_hand(found: Image, names: Names) -> Finding:
             "The layer is a tar archive of its own, inside the archive.",
             'layer = pack({"hello": b"…"}), where pack writes a tar archive of files',
         )
-    expected = digests.of_configuration(b"".join(found.save(named=True)))
+    expected = _id_of(b"".join(found.save(named=True)))
     if names["my_id"] not in (expected, found.id):
         return failed(
             f"`my_id` is {names['my_id']!r}, the engine says {found.id}",
@@ -203,3 +200,28 @@ def _what_makes_it_large(found: Image) -> tuple[str, ...]:
         "What of that layer does a container need to serve the page?",
         "Two layers are enough: that of two-boxes-base, and the page.",
     )
+
+
+def _id_of(archive: bytes) -> str:
+    """The digest of the configuration in an image's archive, as ``docker save`` writes it."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        manifest = json.load(tar.extractfile("manifest.json"))[0]
+        return _digest(tar.extractfile(manifest["Config"]).read())
+
+
+def _wrong_id(told: object, right: str, archive: bytes) -> Finding:
+    """The finding for what is not the digest of the configuration."""
+    seen = f"image_id returned {told!r:.80}"
+    if (bare := checking.no_algorithm(seen, told, right)) is not None:
+        return bare
+    whole = told == _digest(archive)
+    return failed(
+        seen,
+        "That is the hash of the whole archive. " * whole + "Which file in it names all layers?",
+        "The ID is the hash of one file of the archive. manifest.json says which: Config.",
+        "Hash the bytes as they are. Decoding JSON and encoding it again gives other bytes.",
+    )
+
+
+def _digest(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -10,7 +10,6 @@ from requests import Response
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.engine import engine
 from course.lessons import checking
-
 from . import load
 from .evidence import (
     figure,

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from course.checks import Finding, Names, failed, not_attempted
 from course.errors import CommandTimeout, LessonError
-
 from . import assembly, workshop
 
 

@@ -7,7 +7,6 @@ import re
 
 from course import images
 from course.checks import Finding, Names, failed, not_attempted, passed, task
-
 from . import attempts, trespass, walls, workshop
 
 KEPT = 0b100_1111_1011  # capabilities 0, 1, 3, 4, 5, 6, 7 and 10, as bits

@@ -20,7 +20,6 @@ from course.claims import BASELINE, BOXES, CLOCK, can_run, docker_run, first_ans
 from course.engine import engine, labels
 from course.measuring import PHASE, Arm, commands, results
 from course.system import processes, reaper
-
 from . import workshop
 
 HAND = "by hand, a new Python"

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from course.measuring import results
-
 from . import workshop
 
 LEVELS = ["nothing", "its own", "as outside"]  # from least to most

@@ -22,7 +22,6 @@ from typing import Any
 from course import images
 from course.errors import CommandTimeout, ResourceError
 from course.system import cgroups, host, processes, reaper
-
 from . import assembly
 
 MEBIBYTE = 2**20

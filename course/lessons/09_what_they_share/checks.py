@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from course.boxes import Box, Container, VirtualMachine
+from course.boxes import Container, VirtualMachine
 from course.checks import Finding, Names, failed, passed, task
 from course.lessons import checking
-
 from . import looks, parts
 from .looks import hints
 
@@ -19,13 +17,8 @@ REPLICAS = 3
 SCRATCH_SIZE = "df -k /scratch 2>/dev/null | awk '$6 == \"/scratch\" {print $2}'"
 
 
-def of_box(name: str, kind: type[Box]) -> Callable[[checking.Judge], Callable[[Names], Finding]]:
-    """Hand the judge the learner's box of that name, once it is one that runs."""
-    return checking.handed(lambda names: checking.box(name, names[name], kind))
-
-
 @task("return", "`service` was wrecked, and is back: its sign, and its program where it was", 1)
-@of_box("service", VirtualMachine)
+@checking.of_box("service", VirtualMachine)
 def back(service: VirtualMachine, names: Names) -> Finding:
     return checking.first(
         lambda: looks.not_wrecked("wreckage", names["wreckage"]),
@@ -35,7 +28,7 @@ def back(service: VirtualMachine, names: Names) -> Finding:
 
 
 @task("start-again", "`site` was wrecked, and is back: its sign, and a program that counts", 1)
-@of_box("site", Container)
+@checking.of_box("site", Container)
 def start_again(site: Container, names: Names) -> Finding:
     return checking.first(
         lambda: looks.not_wrecked("debris", names["debris"]),
@@ -45,7 +38,7 @@ def start_again(site: Container, names: Names) -> Finding:
 
 
 @task("replicas", f"`replicas` are {REPLICAS} clones of `service`; no two write the same tokens", 2)
-@of_box("service", VirtualMachine)
+@checking.of_box("service", VirtualMachine)
 def replicas(service: VirtualMachine, names: Names) -> Finding:
     found = names["replicas"]
     if not isinstance(found, list | tuple) or len({id(one) for one in found}) != REPLICAS:
@@ -61,7 +54,7 @@ def replicas(service: VirtualMachine, names: Names) -> Finding:
 
 
 @task("capped", "`capped` gets half a processor and 48 MiB, and its /scratch holds 8 MiB", 3)
-@of_box("capped", Container)
+@checking.of_box("capped", Container)
 def capped(capped: Container, names: Names) -> Finding:
     given = capped.docker.attrs["HostConfig"]
     cpus = given["NanoCpus"] / 1e9 or given["CpuQuota"] / (given["CpuPeriod"] or 100_000)
@@ -76,7 +69,7 @@ def capped(capped: Container, names: Names) -> Finding:
 
 
 @task("proof", "`share`, `inside` and `killed` prove the caps of `capped`", 3)
-@of_box("capped", Container)
+@checking.of_box("capped", Container)
 def proof(capped: Container, names: Names) -> Finding:
     share, inside, killed = names["share"], names["inside"], names["killed"]
     cap = capped.docker.attrs["HostConfig"]["Memory"]
@@ -112,9 +105,7 @@ def clean(names: Names) -> Finding:
     chosen = names["clean"]
     said = "twice the same answer, and nothing left behind, even by a test that raised"
     return checking.first(
-        lambda: looks.tried(chosen),
-        lambda: looks.tried_with_an_error(chosen),
-        lambda: passed(said),
+        lambda: looks.tried(chosen), lambda: looks.tried_with_an_error(chosen), lambda: passed(said)
     )
 
 

@@ -13,7 +13,6 @@ from course.claims import can_run
 from course.errors import EngineError
 from course.measuring import Arm, results
 from course.system import reaper
-
 from . import moving, parts
 
 LEVELS = ["gone", "as it was left", "as it was kept"]

@@ -10,7 +10,6 @@ from itertools import combinations, pairwise
 
 from course.boxes import Box, FakeBox, Output
 from course.checks import Finding, failed, not_attempted
-
 from . import parts
 from .hints import HINTS
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from course.boxes import Container, Hardware, VirtualMachine
 from course.engine import engine
-
 from . import parts
 
 

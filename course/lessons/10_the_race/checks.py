@@ -8,7 +8,6 @@ import pandas as pd
 
 from course.checks import Finding, Names, failed, passed, task
 from course.measuring import stats
-
 from .looks import no_race, of_race, phase_lengths, rounds, unfair
 
 CLOSE = 1e-6  # what the learner computes must be the same number, not a similar one

@@ -21,7 +21,6 @@ from course.engine import engine, labels
 from course.errors import NeverAnswered
 from course.measuring import Arm, results
 from course.system import reaper
-
 from . import scatter
 
 Address = tuple[str, int]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from course.measuring import Estimate, number, results, seconds, stats
-
 from .experiments import NETWORK, share
 
 FELTER = "Felter and others 2014, Fig. 3"

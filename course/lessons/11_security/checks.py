@@ -11,7 +11,6 @@ from docker.models.containers import Container
 
 from course.checks import Finding, Names, failed, passed, task
 from course.lessons import checking
-
 from . import keys, mystery
 
 MEBIBYTE = 2**20

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 
 from course.boxes import Container
 from course.checks import Finding, failed, passed
-
 from . import probes
 
 # None of it mounts anything. But whoever may trace a process may go in at /proc/PID/root

@@ -21,7 +21,6 @@ from course.engine import engine, label
 from course.images import container_image
 from course.measuring import results
 from course.system import reaper
-
 from . import powers
 
 LEVELS = ["nothing", "its own", "the host's"]  # from least to most

@@ -9,7 +9,6 @@ from course.boxes import Container, VirtualMachine
 from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.lessons import checking
 from course.measuring import Estimate
-
 from . import looks, needed
 from .report import BOXES, Evidence, Report
 

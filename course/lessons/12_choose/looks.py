@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from course.boxes import Box, Container, VirtualMachine
 from course.checks import Finding, failed
 from course.engine import labels
-
 from . import site
 
 Judged = Finding | None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from course.checks import Finding, Names, failed, passed
-
 from . import decision
 
 FEWEST_NEEDS = 4
