@@ -61,6 +61,18 @@ def test_every_library_that_is_imported_is_declared() -> None:
     assert undeclared == []
 
 
+def test_what_is_loaded_by_name_is_loaded_in_three_places() -> None:
+    """No import runs up unseen: what a package hands on, a claim's experiment, a lesson's code."""
+    by_name = ("import_module", "__import__", "spec_from_file_location")
+    users = {
+        name_of(path)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in by_name
+    }
+    assert users == {"__init__.py", "claims/entries.py", "lessons/syllabus.py"}
+
+
 @every_common_file
 def test_files_and_functions_keep_their_budgets(path: Path) -> None:
     source = path.read_text()

@@ -99,7 +99,8 @@ def test_ratios_are_drawn_with_their_intervals_and_say_where_most_is_lost() -> N
 @pytest.mark.docker
 @pytest.mark.usefixtures("nothing_left")
 def test_a_larger_image_has_a_larger_share_of_a_start_for_real() -> None:
-    found = race.share(race.delivery({"small": 0, "large": 64}, rounds=1))
+    # In one round of a busy machine anything may be slow: seen once with the shares the other way.
+    found = race.share(race.delivery({"small": 0, "large": 64}, rounds=5))
     shares = found.groupby("arm")["share"].median()
     assert 0 < shares["small"] < shares["large"] < 1
 
