@@ -1,6 +1,6 @@
 """A lab as its tests take it: without Jupyter, with right answers and with wrong ones.
 
-That its solution passes every check is seen once for all labs, in ``test_lessons.py``.
+That its solution passes every check is seen once for all labs, in ``tests/lessons/test_rules.py``.
 """
 
 from __future__ import annotations

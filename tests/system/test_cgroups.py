@@ -1,4 +1,4 @@
-"""What is written where, in a model of each version's tree; test_sandbox.py uses the real one."""
+"""What is written where, in a model of each version's tree; a sandbox's tests use the real one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only a container does; what it shares with every box is in test_box.py."""
+"""What only a container does; what it shares with every box is in ../test_box.py."""
 
 from __future__ import annotations
 
