@@ -206,7 +206,7 @@ def _record() -> Iterator[Progress]:
 
 
 def _claim_row(found: Judgement) -> dict[str, str]:
-    return {name.lower(): said for name, said in found.row().items() if name != "Topic"}
+    return {name: said for name, said in found.row().items() if name != "topic"}
 
 
 def _progress_row(row: Mapping[str, object]) -> dict[str, object]:

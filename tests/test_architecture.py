@@ -66,6 +66,13 @@ def test_from_outside_one_imports_the_wing_and_what_it_hands_on(path: Path) -> N
     assert [(wing, name) for wing, name in names if name not in handed_on(wing)] == []
 
 
+@every_file
+def test_the_face_is_for_learners(path: Path) -> None:
+    """The package's own code names a wing: an import through the face hides where it goes."""
+    taken = {parts[0] for parts in ours(path)} - {*floors(), "lessons"}
+    assert not taken or path == PACKAGE / "__init__.py"
+
+
 @every_wing
 def test_a_wing_says_what_it_is_for_and_loads_nothing(wing: str) -> None:
     for path in (PACKAGE / wing).rglob("__init__.py"):

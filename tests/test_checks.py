@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from course.checks import Check, Finding, Names, Outcome, failed, not_attempted, passed, task
+from course.checks import (
+    Check,
+    Finding,
+    Names,
+    Outcome,
+    explained,
+    failed,
+    not_attempted,
+    passed,
+    task,
+)
+from course.errors import CourseError
 
 
 @task("answer", "`answer` is 42")
@@ -86,3 +97,12 @@ def test_a_check_sees_the_names_as_they_were_and_cannot_rebind_them() -> None:
 def test_any_namespace_gets_one_of_the_outcomes(namespace: dict[str, object]) -> None:
     expected = Outcome.FAILED if "answer" in namespace else Outcome.NOT_ATTEMPTED
     assert outcome(namespace) is (Outcome.PASSED if namespace.get("answer") == 42 else expected)
+
+
+def test_what_the_course_foresaw_is_a_finding_with_the_mend_as_its_hint() -> None:
+    def probe() -> Finding:
+        raise CourseError("an engine", "none", "course setup")
+
+    found = Check("an engine answers", explained(probe)).run()
+    assert (found.outcome, found.observed) == (Outcome.FAILED, "none")
+    assert found.hints == ("course setup",)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -142,7 +141,7 @@ class Box(ABC):
 
     @abstractmethod
     def _rollback(self, kept: Any) -> None:
-        """Return to a state; where that fails half-way, stop."""
+        """Return to a state. A kind that has to begin anew for it stops where that fails."""
 
     @abstractmethod
     def _clone(self) -> Self:
@@ -163,11 +162,14 @@ class Box(ABC):
         self._require_memory()
         self.phases = Phases()
         try:
-            with self._or_stopped():
-                self._start()
-                self.running = True  # in here: an interrupt that comes now leaves nothing either
+            self._start()
+            self.running = True  # in here: an interrupt that comes now finds nothing left either
         except OSError as error:
+            self.stop()
             raise self._explained(error) from error
+        except BaseException:  # not a context manager: at its end is a moment that it misses
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
@@ -178,15 +180,6 @@ class Box(ABC):
             self._stop()
         except KeyboardInterrupt:
             self._stop()  # once more, and to its end
-            raise
-
-    @contextmanager
-    def _or_stopped(self) -> Iterator[None]:
-        """Inside, whatever goes wrong, an interrupt too, leaves nothing of this box."""
-        try:
-            yield
-        except BaseException:
-            self.stop()
             raise
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from course.errors import BoxError, DiskFull
-from course.system import reaper
+from course.system import interrupts, reaper
 
 
 def copy(source: Path, target: Path) -> Path:
@@ -27,8 +27,9 @@ def copy(source: Path, target: Path) -> Path:
             raise disk_full(f"room for {disk(source)} bytes", run.stderr.splitlines()[0])
         if run.returncode:
             raise BoxError(f"a copy of {source}", run.stderr.strip())
-        reaper.delete(target)
-        return unfinished.rename(target)
+        with interrupts.held_back():  # or for a moment there would be neither
+            reaper.delete(target)
+            return unfinished.rename(target)
     finally:
         reaper.delete(unfinished)
 

@@ -1,4 +1,4 @@
-"""What people claim of the two boxes, and this course of itself: judged by experiments."""
+"""What people claim about the two boxes, and this course about itself: judged by experiments."""
 
 from course import exports
 

@@ -1,4 +1,4 @@
-"""The goals that this course sets itself, judged by measurement; and a command timed.
+"""The goals that this course sets itself, judged by measurement.
 
 ``goals.yaml`` says what the goals are, ``goals.py`` and ``pace.py`` how each is measured.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from course.errors import CourseError, ResultsError
-from course.measuring import OF_COLUMN, Estimate, ranged, results, stats
+from course.measuring import OF_COLUMN, Estimate, results, stats, with_interval
 from course.system import Bar
 from . import goals, pace
 
@@ -91,7 +91,7 @@ def judge(goal: Goal, frame: pd.DataFrame | CourseError) -> dict[str, object]:
         found = _estimate(goal, frame)
     except ResultsError:  # an arm that this machine cannot run
         found = None
-    ends = found or (None,) * 3
+    ends = found.ends if found else (None,) * 3
     holds = bool(found and found.value <= goal.goal)
     row = dict(zip(KEYS, (goal.name, *ends, goal.goal, holds), strict=True))
     return row | {"n": found.n if found else 0}
@@ -139,7 +139,7 @@ def _quantile(values: pd.Series, share: float) -> Estimate:
 def _row(row: Mapping[str, object]) -> dict[str, str]:
     ends = "not measured here"
     if row["ratio"] is not None:
-        ends = ranged(row[end] for end in ("ratio", "low", "high"))
+        ends = with_interval(row[end] for end in ("ratio", "low", "high"))
     holds = "yes" if row["holds"] else "**no**"
     n = str(row["n"] or "")
     return {"goal": row["name"], "measured": ends, "n": n, "≤": f"{row['goal']:g}", "holds": holds}

@@ -23,7 +23,7 @@ SCHEMA = Path(__file__).with_name("claims.schema.json")
 
 def claims(slug: str) -> list[Claim]:
     """The claims of a lesson, none where it has no such file. Raises DataError."""
-    path = paths.lesson(slug) / "claims.yaml"
+    path = paths.lesson_dir(slug) / "claims.yaml"
     if not path.exists():
         return []
     try:
@@ -61,7 +61,7 @@ def record(slug: str) -> list[Path]:
     """For authors: run a lesson's experiments here, and have the lesson carry the results."""
     written = []
     for found in {found.experiment: found for found in claims(slug)}.values():
-        written.append(paths.lesson(slug) / "recorded" / f"{found.experiment}.csv")
+        written.append(paths.recorded(slug, found.experiment))
         results.write(_experiment(found)(), written[-1])
     return written
 
@@ -103,8 +103,8 @@ def _evidence(claim: Claim) -> pd.DataFrame | None:
     kept = _kept(claim.lesson, claim.experiment)
     if kept.exists():
         return results.read(kept)
-    recorded = paths.lesson(claim.lesson) / "recorded" / f"{claim.experiment}.csv"
-    return results.recorded(claim.lesson, claim.experiment) if recorded.exists() else None
+    recorded = paths.recorded(claim.lesson, claim.experiment).exists()
+    return results.recorded(claim.lesson, claim.experiment) if recorded else None
 
 
 def _kept(slug: str, experiment: str) -> Path:
@@ -113,7 +113,7 @@ def _kept(slug: str, experiment: str) -> Path:
 
 def _experiment(claim: Claim) -> Callable[[], pd.DataFrame]:
     """The function of that name: the lesson's own, or one that all share."""
-    own = paths.lesson(claim.lesson) / "experiments.py"
+    own = paths.lesson_dir(claim.lesson) / "experiments.py"
     module = import_module(f"course.lessons.{claim.lesson}.experiments") if own.exists() else None
     found = getattr(module, claim.experiment, getattr(experiments, claim.experiment, None))
     if found is None:
@@ -123,4 +123,4 @@ def _experiment(claim: Claim) -> Callable[[], pd.DataFrame]:
 
 
 def _all() -> Iterator[Claim]:
-    return (found for folder in paths.lessons() for found in claims(folder.name))
+    return (found for slug in paths.lesson_dirs() for found in claims(slug))

@@ -17,7 +17,7 @@ from course import images
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.engine import labels
 from course.errors import BoxError, ResultsError
-from course.measuring import Arm, commands, ranged, results, seconds, stats
+from course.measuring import Arm, commands, results, seconds, stats, with_interval
 from course.system import host, programs
 
 Make = Callable[[], Box]
@@ -214,5 +214,5 @@ def _race_row(arm: pd.Series, interval: str, slowest: float) -> dict[str, object
     row = {"arm": arm.arm, "n": arm.n, "median": seconds(arm["median"])}
     row[interval] = f"{seconds(arm.low)} to {seconds(arm.high)}"
     if "ratio" in arm:
-        row[f"times {BASELINE}"] = ranged((arm.ratio, arm.ratio_low, arm.ratio_high))
+        row[f"times {BASELINE}"] = with_interval((arm.ratio, arm.ratio_low, arm.ratio_high))
     return row | {"of slowest": "█" * round(10 * arm["median"] / slowest) or "▏"}

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from course.errors import ResultsError
-from course.measuring import OF_COLUMN, Estimate, number, ranged, stats
+from course.measuring import OF_COLUMN, Estimate, number, stats, with_interval
 
 
 class Verdict(StrEnum):
@@ -67,27 +67,17 @@ class Judgement:
     def row(self) -> dict[str, str]:
         """As it is read in a table."""
         claim = self.claim
-        return {
-            "Claim": claim.sentence,
-            "Topic": claim.topic,
-            "Experiment": f"{claim.lesson[:2]} {claim.experiment}",
-            "Estimate": self.words,
-            "Verdict": str(self.verdict),
-            "Tier": self.tier,
-        }
+        experiment = f"{claim.lesson[:2]} {claim.experiment}"
+        said = {"claim": claim.sentence, "topic": claim.topic, "experiment": experiment}
+        return said | {"estimate": self.words, "verdict": str(self.verdict), "tier": self.tier}
 
     def to_dict(self) -> dict[str, object]:
         """Plain data: id, lesson, topic, estimate, low, high, verdict, tier."""
         claim, found = self.claim, self.estimate
-        ends = found or (None,) * 3
-        return {
-            "id": claim.id,
-            "lesson": claim.lesson,
-            "topic": claim.topic,
-            **dict(zip(("estimate", "low", "high"), ends, strict=True)),
-            "verdict": str(self.verdict),
-            "tier": self.tier,
-        }
+        ends = found.ends if found else (None,) * 3
+        numbers = dict(zip(("estimate", "low", "high"), ends, strict=True))
+        said = {"id": claim.id, "lesson": claim.lesson, "topic": claim.topic} | numbers
+        return said | {"verdict": str(self.verdict), "tier": self.tier}
 
     @property
     def words(self) -> str:
@@ -96,7 +86,7 @@ class Judgement:
             return ""
         times, counts = (self.claim.statistic == kind for kind in ("ratio", "capacity"))
         show = number if times or counts else OF_COLUMN.get(self.claim.column, number)
-        return ranged(self.estimate, show, " ×" if times else "")
+        return with_interval(self.estimate.ends, show, " ×" if times else "")
 
 
 def judge(claim: Claim, frame: pd.DataFrame) -> Judgement:

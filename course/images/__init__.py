@@ -1,4 +1,4 @@
-"""Root filesystems from distribution packages, and all that boxes need to be made of them."""
+"""Root filesystems from distribution packages, in every form that a box starts from."""
 
 from course import exports
 

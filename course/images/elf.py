@@ -1,4 +1,4 @@
-"""Machine code as a program that Linux runs, where no tool of a small system could make one.
+"""Machine code as a program that Linux runs. A small system has no tool that makes one.
 
 Source: elf(5).
 """
@@ -22,7 +22,7 @@ def executable(code: bytes) -> bytes:
     return identity + header + everything + code
 
 
-def written(code: bytes, path: str) -> str:
+def shell_line(code: bytes, path: str) -> str:
     """The shell command that writes the file at ``path``."""
     octal = "".join(f"\\{byte:03o}" for byte in executable(code))
     return f"printf '{octal}' >{path} && chmod +x {path}"

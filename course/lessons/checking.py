@@ -1,4 +1,4 @@
-"""How the checks of several labs look: at what a name stands for, and at whose it is."""
+"""What the checks of several labs ask: what a name stands for, and whose it is."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from course.checks import Finding, Names, failed, not_attempted
 from course.engine import NAME, engine
 from course.system import reaper
 
+START = "make it with start(...), which gives it the label."
 Decorator = Callable[[Callable[..., Finding]], Callable[[Names], Finding]]
 
 
@@ -22,14 +23,28 @@ def first(*questions: Callable[[], Finding | None]) -> Finding:
     return next(found for ask in questions if (found := ask()) is not None)
 
 
+def handed(find: Callable[[Names], object]) -> Decorator:
+    """Hand the judge what is found for the learner's names, unless that is a finding already."""
+
+    def decorate(judge: Callable[..., Finding]) -> Callable[[Names], Finding]:
+        @wraps(judge)
+        def look(names: Names) -> Finding:
+            found = find(names)
+            return found if isinstance(found, Finding) else judge(found, names)
+
+        return look
+
+    return decorate
+
+
 def of_container(name: str, again: str) -> Decorator:
     """Hand the judge the container of that name, if the course made it."""
-    return _handed(lambda names: container(name, again))
+    return handed(lambda names: container(name, again))
 
 
 def of_image(name: str, again: str) -> Decorator:
     """Hand the judge the image of that name, if the course made it."""
-    return _handed(lambda names: _made(engine().images.get, "image", name, again))
+    return handed(lambda names: _made(engine().images.get, "image", name, again))
 
 
 def of_box(name: str, kind: type[Box], example: str = "") -> Decorator:
@@ -39,7 +54,7 @@ def of_box(name: str, kind: type[Box], example: str = "") -> Decorator:
         wrong = no_box(name, found := names[name], kind, example)
         return found if wrong is None else wrong  # not `or`: a finding that failed is false
 
-    return _handed(find)
+    return handed(find)
 
 
 def container(name: str, again: str) -> Container | Finding:
@@ -61,8 +76,8 @@ def no_box(name: str, found: object, kind: type[Box], example: str = "") -> Find
     return failed(
         f"`{name}` does not run",
         "A box that is only described is a plan. What sets it going?",
-        "A `with` block stops its box at the end, and a stopped box has forgotten its snapshots.",
-        f"{name}.start(); or, if it ran before, the cells of this task once more",
+        "A `with` block stops its box. Once stopped, it has forgotten its snapshots: begin again.",
+        f"{name}.start()",
     )
 
 
@@ -72,7 +87,7 @@ def left_behind(what: str, labels: Mapping[str, str] | None, example: str) -> Fi
         return None
     return failed(
         f"the {what} has not got your label, and would stay behind",
-        "How does the course know what is yours?",
+        "How did the notebook make sure that nothing is left?",
         "A label says whose something is; what has yours goes with this notebook.",
         example,
     )
@@ -86,22 +101,8 @@ def no_algorithm(seen: str, told: object, right: str) -> Finding | None:
         seen,
         "How would somebody know which function computed it?",
         "A digest says its algorithm first, and then a colon.",
-        '"sha256:" + sha256(…).hexdigest()',
+        'Put "sha256:" before what `hexdigest()` returns.',
     )
-
-
-def _handed(find: Callable[[Names], object]) -> Decorator:
-    """Hand the judge what is found for the learner's names, unless that is a finding already."""
-
-    def decorate(judge: Callable[..., Finding]) -> Callable[[Names], Finding]:
-        @wraps(judge)
-        def look(names: Names) -> Finding:
-            found = find(names)
-            return found if isinstance(found, Finding) else judge(found, names)
-
-        return look
-
-    return decorate
 
 
 def _made(get: Callable[[str], Any], what: str, name: str, again: str) -> Any:
@@ -114,6 +115,6 @@ def _made(get: Callable[[str], Any], what: str, name: str, again: str) -> Any:
     return failed(
         f"{name} has no label {NAME!r}",
         "Did you make it just now, or is it yours from elsewhere?",
-        "From elsewhere: rename it. The course touches only what carries its label.",
+        "From elsewhere: let yours have another name. The course touches only what has its label.",
         f"Just now: {again}",
     )

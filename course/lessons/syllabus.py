@@ -84,6 +84,7 @@ class Lesson:
         """The lab's tasks by name, in the order of ``checks.py``; none where there is no lab."""
         if not self.checks.exists():
             return {}
+        # Not `part`: read anew at each check, so that an author's change counts at once.
         spec = spec_from_file_location(f"course.lessons.{self.slug}.checks", self.checks)
         module = sys.modules[spec.name] = module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -104,6 +105,5 @@ def lessons() -> list[Lesson]:
 
 def lesson(slug: str) -> Lesson:
     """The lesson of that slug. Raises LessonError that lists the slugs near to it."""
-    if slug not in TITLES:
-        raise unknown("a lesson", slug, list(TITLES))
-    return Lesson(slug, TITLES[slug], paths.LESSONS / slug, content_dir())
+    folder = paths.lesson_dir(slug)
+    return Lesson(slug, TITLES[slug], folder, content_dir())

@@ -9,5 +9,5 @@ __getattr__, __dir__, __all__ = exports(
     results="PHASE measure provenance",
     stats="Estimate",
     trials="Arm",
-    units="OF_COLUMN number ranged seconds size",
+    units="OF_COLUMN number with_interval seconds size",
 )

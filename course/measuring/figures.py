@@ -26,7 +26,7 @@ from .drawing import (
     tint,
 )
 from .stats import Estimate
-from .units import IN_WORDS, OF_COLUMN, number, ranged, seconds, size
+from .units import IN_WORDS, OF_COLUMN, number, seconds, size, with_interval
 
 CLOUD = 5_000  # so many trials of an arm cover each other: a pixel for each is enough
 VERDICTS = {
@@ -176,7 +176,7 @@ def _winner(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> str:
 def _times(row: pd.Series, baseline: str) -> str:
     if row.arm == baseline:
         return "baseline"
-    return ranged((row.ratio, row.ratio_low, row.ratio_high), mark=" × ")
+    return with_interval((row.ratio, row.ratio_low, row.ratio_high), mark=" × ")
 
 
 def _dearest(costs: dict[str, Estimate]) -> str:
@@ -192,7 +192,7 @@ def _fit(arm: str, each: Estimate | None, memory: int) -> str:
     """What one box costs, and how many a machine of so much memory would hold."""
     if each is None:
         return f"{arm}: the first one"
-    cost = f"{arm}: {ranged(each, size, ' each')}"
+    cost = f"{arm}: {with_interval(each.ends, size, ' each')}"
     held = stats.capacity(memory, each)
     return f"{cost}\n{size(memory)} would hold {number(held.low)} to {number(held.high)}"
 

@@ -94,7 +94,7 @@ def recorded(slug: str, name: str) -> pd.DataFrame:
     ``attrs["tier"]`` is "recorded" and ``attrs["machine"]`` says where. Raises ResultsError,
     LessonError.
     """
-    found = read(paths.lesson(slug) / "recorded" / f"{name}.csv")
+    found = read(paths.recorded(slug, name))
     found.attrs |= {"tier": TIERS[-1], "emulated": _emulated(found)}
     return found
 

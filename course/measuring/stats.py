@@ -11,7 +11,7 @@ covers 92 to 95 %. `pytest -m statistics -s` prints the table.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,8 +37,10 @@ class Estimate:
     high: float
     n: int
 
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.value, self.low, self.high))
+    @property
+    def ends(self) -> tuple[float, float, float]:
+        """The value, then the two ends of its interval."""
+        return self.value, self.low, self.high
 
 
 def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,4 +197,4 @@ def _ratio(rounds: pd.DataFrame, arm: str, baseline: str) -> Estimate:
             raise ResultsError(f"one of the arms {', '.join(rounds)}", repr(name))
     # Logarithms: so that the ratio of b to a is exactly one over that of a to b.
     found = median(np.log(rounds[arm] / rounds[baseline]))
-    return Estimate(*map(math.exp, found), found.n)
+    return Estimate(*map(math.exp, found.ends), found.n)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+Show = Callable[[float], str]
+
 
 def number(value: float) -> str:
     """Two significant digits, three from a hundred on: 0.0038, 1.5, 12, 148, 1,390."""
@@ -28,8 +30,8 @@ def size(value: float) -> str:
     return f"{value:.0f} B"
 
 
-def ranged(ends: Iterable[float], show: Callable[[float], str] = number, mark: str = "") -> str:
-    """A value and its interval: "1.5 [1.2, 1.8]"; ``mark`` stands behind the value."""
+def with_interval(ends: Iterable[float], show: Show = number, mark: str = "") -> str:
+    """A value and its interval, as in "1.5 × [1.2, 1.8]"; ``mark`` follows the value."""
     value, low, high = map(show, ends)
     return f"{value}{mark} [{low}, {high}]"
 

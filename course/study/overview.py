@@ -47,10 +47,10 @@ def claims_ledger() -> Page:
 def ledger(title: str, judgements: Iterable[Judgement], *also: str) -> Page:
     """Claims with their estimates and verdicts; ``also``: "Topic", "Experiment"."""
     rows = [
-        one.row() | {"Verdict": Tone(str(one.verdict), TONES[one.verdict])} for one in judgements
+        one.row() | {"verdict": Tone(str(one.verdict), TONES[one.verdict])} for one in judgements
     ]
     columns = [name for name in LEDGER if name in also or name not in ("Topic", "Experiment")]
-    return markup.table(title, columns, ([row[name] for name in columns] for row in rows))
+    return markup.table(title, columns, ([row[name.lower()] for name in columns] for row in rows))
 
 
 def course_map() -> Page:

@@ -1,8 +1,8 @@
 """Where the course keeps what it makes: a cache that can be rebuilt, data that cannot, and
-the state folders of what is running now. And where it keeps what its lessons carry.
+the state folders of what is running now. And where what its lessons carry is kept.
 
-``COURSE_CACHE_DIR``, ``COURSE_DATA_DIR`` and ``COURSE_RUN_DIR`` move them (tests do). Each of
-the three functions raises FolderClosed where this user may not write.
+``COURSE_CACHE_DIR``, ``COURSE_DATA_DIR`` and ``COURSE_RUN_DIR`` move the first three (tests do),
+whose functions raise FolderClosed where this user may not write.
 """
 
 from __future__ import annotations
@@ -38,17 +38,22 @@ def run_dir() -> Path:
     return path
 
 
-def lessons() -> list[Path]:
-    """The folder of each lesson, in order: its quiz, its checks, its claims, what was recorded."""
-    return sorted(LESSONS.glob("[0-9][0-9]_*"))
+def lesson_dirs() -> dict[str, Path]:
+    """By slug and in order, the folder of each lesson: quiz, checks, claims, what was recorded."""
+    return {folder.name: folder for folder in sorted(LESSONS.glob("[0-9][0-9]_*"))}
 
 
-def lesson(slug: str) -> Path:
+def lesson_dir(slug: str) -> Path:
     """The folder of one lesson. Raises LessonError that lists the slugs near to it."""
-    folders = {folder.name: folder for folder in lessons()}
+    folders = lesson_dirs()
     if slug not in folders:
         raise unknown("a lesson", slug, list(folders))
     return folders[slug]
+
+
+def recorded(slug: str, experiment: str) -> Path:
+    """Where a lesson carries the results of an experiment, if it does. Raises LessonError."""
+    return lesson_dir(slug) / "recorded" / f"{experiment}.csv"
 
 
 def _folder(variable: str, default: Path) -> Path:

@@ -37,3 +37,9 @@ def test_a_size_has_the_unit_that_suits_it(value, said) -> None:
 )
 def test_a_number_has_no_more_digits_than_it_deserves(value, said) -> None:
     assert units.number(value) == said
+
+
+def test_a_value_stands_with_its_interval() -> None:
+    assert units.with_interval((1.5, 1.2, 1.8)) == "1.5 [1.2, 1.8]"
+    assert units.with_interval((2.0, 1.0, 3.0), mark=" ×") == "2.0 × [1.0, 3.0]"
+    assert units.with_interval((2.8, 2.5, 3.1), units.seconds) == "2.8 s [2.5 s, 3.1 s]"

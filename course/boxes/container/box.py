@@ -114,18 +114,24 @@ class Container(Box):
         return self._commit(self._container, name)
 
     def _rollback(self, kept: str) -> None:
-        with self._or_stopped():
+        try:
             self._remove()
             self.phases = Phases()  # this is a start
             self._run(kept)
+        except BaseException:
+            self.stop()
+            raise
 
     def _clone(self) -> Container:
         caps = {"cpus": self.cpus, "memory": self.memory, "network": self.network}
         options = {name: value for name, value in self.options.items() if name != "name"}
         twin = Container(self.image, **caps, **options)
-        with twin._or_stopped():
+        try:
             twin._origin = twin._commit(self._container, "clone")
             return twin.start()
+        except BaseException:
+            twin.stop()
+            raise
 
     def _start(self) -> None:
         self._run(self._image())

@@ -156,7 +156,7 @@ class VirtualMachine(Box):
         self._require_running()
         return self._clone(reseed)
 
-    def _clone(self, reseed: bool = True) -> VirtualMachine:
+    def _clone(self, reseed: bool) -> VirtualMachine:
         twin = copy(self)
         twin.reseed, twin.running, twin._snapshots = reseed, False, {}
         twin._vm, twin._origin = None, self._vm

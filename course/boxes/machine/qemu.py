@@ -6,7 +6,6 @@ import os
 import shlex
 import socket
 import subprocess
-import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from course.errors import CourseError, FolderClosed, NameTaken, NeverAnswered, StartFailed
-from course.system import host, processes, programs, reaper
+from course.system import host, interrupts, processes, programs, reaper
 
 LOOK = 0.05  # seconds between two looks whether a QEMU that has not called yet still runs
 PATIENCE = 10.0  # seconds for a QEMU that has hung up to be gone
@@ -120,7 +119,8 @@ def _door(path: Path) -> socket.socket:
 
 def _end_here(folder: Path, pid: int) -> None:
     if os.getpid() == pid:  # a forked child forgets its parent's machines, which go on
-        threading.Thread(target=reaper.remove, args=[folder]).start()  # see Qemu.end
+        with interrupts.held_back(finalizing=True):
+            reaper.remove(folder)
 
 
 def _emulates(argv: list[str]) -> bool:

@@ -57,7 +57,7 @@ def code() -> bytes:
 
 def plant(agent: Agent) -> None:
     """Leave the program waiting in the guest. Raises BoxError."""
-    there = elf.written(code(), PROGRAM)
+    there = elf.shell_line(code(), PROGRAM)
     waits = f"{PROGRAM} <>/dev/vport0p3 3>/dev/urandom >/dev/null 2>&1 &"
     done = agent.exec(f"[ -e {PROGRAM} ] || {{ {there} && {{ {waits} }}; }}", PATIENCE)
     if done.exit_code:

@@ -84,8 +84,11 @@ class Process(Box):
 
     def _clone(self) -> Process:
         twin = Process(self.image, network=self.network).start()
-        with twin._or_stopped():
+        try:
             files.copy(self._files, twin._files)
+        except BaseException:
+            twin.stop()
+            raise
         return twin
 
     def _start(self) -> None:

@@ -106,11 +106,14 @@ class Sandbox(Box):
         return files.copy(self._state / "upper", self._state / f"snapshot-{name}")
 
     def _rollback(self, kept: Path) -> None:
-        with self._or_stopped():
+        try:
             self._end()
             files.copy(kept, self._state / "upper")
             self.phases = Phases()  # this is a start
             self._begin()
+        except BaseException:
+            self.stop()
+            raise
 
     def _clone(self) -> Sandbox:
         caps = {"cpus": self.cpus, "memory": self.memory, "pids_limit": self.pids_limit}

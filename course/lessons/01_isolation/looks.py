@@ -33,7 +33,7 @@ class Page:
 
 def ours(name: str) -> Container | Finding:
     """The container of that name, if the course made it; else what to say."""
-    return checking.container(name, "make it with start(...), which gives it the label.")
+    return checking.container(name, checking.START)
 
 
 def container(name: str) -> Container | Finding:

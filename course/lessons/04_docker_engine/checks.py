@@ -23,7 +23,8 @@ RETRIES, EXIT_CODE = 2, 7
 KILLED = 137  # the exit code of what SIGKILL ended: 128 + 9
 PATIENCE = 5  # seconds for a twin to listen, and to end
 
-of_container = partial(checking.of_container, again="make it anew, with labels=label().")
+AGAIN = "remove it and make it again with labels=label()."
+of_container = partial(checking.of_container, again=AGAIN)
 
 
 @task("clock", "The container `two-boxes-clock` runs and has said the time more than once", 1)
@@ -116,7 +117,7 @@ def polite(found: Container, names: Names) -> Finding:
     if found.status != "running":
         return failed(
             f"the container is {found.status}",
-            "It shall still run when the check checking.",
+            "It shall still run when the check looks.",
             "Give it something long to do, and a shell that waits for it.",
             '"sleep 600 & wait"',
         )

@@ -20,7 +20,8 @@ from .layers import MEBIBYTE, content, hidden_bytes, layers
 PAGE = "/srv/index.html"
 TIMES = 10  # how much smaller the fat image shall become
 
-of_image = partial(checking.of_image, again="begin with two-boxes-base or two-boxes-python.")
+AGAIN = "begin with two-boxes-base or two-boxes-python; labels are inherited."
+of_image = partial(checking.of_image, again=AGAIN)
 
 
 @task("site", "`two-boxes-site` has your page at /srv/index.html, and its command serves it", 1)

@@ -1,4 +1,4 @@
-"""Image names, what an engine reads in them, and the usual ways to read them or a digest wrongly.
+"""Image names and what an engine reads in them; the usual ways to get a name or a digest wrong.
 
 The rules are those of the engine's own parser, distribution/reference: what stands before the
 first slash is a host if it has a dot or a colon or is ``localhost``.

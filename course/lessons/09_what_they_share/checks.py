@@ -43,12 +43,13 @@ def replicas(service: VirtualMachine, names: Names) -> Finding:
     found = names["replicas"]
     if not isinstance(found, list | tuple) or len({id(one) for one in found}) != REPLICAS:
         return failed(f"`replicas` is {found!r:.80}", *hints("no list", count=REPLICAS))
-    boxes = {f"`replicas[{place}]`": one for place, one in enumerate(found)}
+    boxes = {f"replicas[{place}]": one for place, one in enumerate(found)}
+    written = {"`service`": service} | {f"`{name}`": one for name, one in boxes.items()}
     said = f"{REPLICAS} replicas and `service`, each with tokens of its own"
     return checking.first(
         *(partial(checking.no_box, name, one, VirtualMachine) for name, one in boxes.items()),
-        *(partial(looks.no_replica, name, one) for name, one in boxes.items()),
-        lambda: looks.alike({"`service`": service} | boxes),
+        *(partial(looks.no_replica, f"`{name}`", one) for name, one in boxes.items()),
+        lambda: looks.alike(written),
         lambda: passed(said),
     )
 

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-
 import pandas as pd
 
 from course.checks import Finding, Names, failed, not_attempted
+from course.lessons import checking
 from course.measuring import stats
 
 FEWEST_ROUNDS = stats.FEWEST  # with fewer there is no 95 % interval of a median
 COLUMNS = {"arm", "round", "order", "seconds"}
-Judge = Callable[[pd.DataFrame, Names], Finding]
 
 
-def of_race(judge: Judge) -> Callable[[Names], Finding]:
+@checking.handed
+def of_race(names: Names) -> pd.DataFrame | Finding:
     """Hand the judge ``frame``, once it is the race that the first task asks for."""
-
-    @wraps(judge)
-    def look(names: Names) -> Finding:
-        frame = names["frame"]
-        if (wrong := no_race(frame)) is not None:
-            return not_attempted(f"`frame` is not the race of task 1 yet: {wrong.observed}")
-        return judge(frame, names)
-
-    return look
+    wrong = no_race(frame := names["frame"])
+    if wrong is None:
+        return frame
+    return not_attempted(f"`frame` is not the race of task 1 yet: {wrong.observed}")
 
 
 def no_race(frame: object) -> Finding | None:

@@ -15,10 +15,10 @@ from course.measuring import (
     logarithmic,
     number,
     paper,
-    ranged,
     results,
     stats,
     styled,
+    with_interval,
 )
 
 BASELINE = "process"
@@ -88,7 +88,7 @@ def _dot(axes: Axes, place: float, row: tuple) -> None:
 
 
 def _said(row: tuple) -> str:
-    return f"{row.arm} {ranged((row.ratio, row.ratio_low, row.ratio_high), mark=' ×')}"
+    return f"{row.arm} {with_interval((row.ratio, row.ratio_low, row.ratio_high), mark=' ×')}"
 
 
 def _furthest(works: dict[str, pd.DataFrame]) -> str:

@@ -23,7 +23,7 @@ SYSCALL, FILE = b"\x0f\x05", b"\x44\x89\xe7"  # FILE: mov edi, r12d
 
 def plant() -> str:
     """The shell command that leaves the program in the folder that it is given in."""
-    return elf.written(_code(), NAME)
+    return elf.shell_line(_code(), NAME)
 
 
 def runs_here() -> bool:

@@ -41,13 +41,9 @@ class Inside:
         return self.container.exec_run(["cat", path]).output.decode()
 
 
-def of_container(name: str) -> Callable:
+def of_container(name: str) -> checking.Decorator:
     """Judge the running container of that name, if the course made it."""
-
-    def decorate(judge: Callable[[Inside], Finding]) -> Callable[[Names], Finding]:
-        return lambda names: _inside(name, judge)
-
-    return decorate
+    return checking.handed(lambda names: _inside(name))
 
 
 @task("probes", "`reached` names the probes by which `mystery` reaches its host's things", 1)
@@ -56,9 +52,9 @@ def probed(names: Names) -> Finding:
 
 
 @task("count", "`count` is how many capabilities process 1 of `two-boxes-subject` has", 2)
-def count(names: Names) -> Finding:
-    answer = names["count"]
-    return _inside("two-boxes-subject", lambda inside: _counted(inside, answer))
+@of_container("two-boxes-subject")
+def count(inside: Inside, names: Names) -> Finding:
+    return _counted(inside, names["count"])
 
 
 @task("key", "`holds_the_key(container)` says whether the engine's socket is within its mounts", 3)
@@ -68,35 +64,34 @@ def key(names: Names) -> Finding:
 
 @task("powerless", "`two-boxes-safe` runs without root, without capabilities, and can gain none", 5)
 @of_container("two-boxes-safe")
-def powerless(inside: Inside) -> Finding:
+def powerless(inside: Inside, names: Names) -> Finding:
     said = f"user {inside.status['Uid']}, no capability, none to gain"
     return _judged(inside, _powerless, lambda _: passed(said))
 
 
 @task("read-only", "its root can only be read, and `/tmp` can be written", 5)
 @of_container("two-boxes-safe")
-def read_only(inside: Inside) -> Finding:
+def read_only(inside: Inside, names: Names) -> Finding:
     return _judged(inside, _powerless, _read_only, lambda _: passed("only /tmp can be written"))
 
 
 @task("capped", "it may use at most 64 MiB of memory and 32 processes", 5)
 @of_container("two-boxes-safe")
-def capped(inside: Inside) -> Finding:
+def capped(inside: Inside, names: Names) -> Finding:
     done = passed("its memory and its processes are capped")
     return _judged(inside, _powerless, _read_only, _capped, lambda _: done)
 
 
 @task("service", "`two-boxes-service` is as hard, and answers `still here` on its port 8080", 5)
 @of_container("two-boxes-service")
-def service(inside: Inside) -> Finding:
+def service(inside: Inside, names: Names) -> Finding:
     return _judged(inside, _powerless, _read_only, _capped, _serves)
 
 
-def _inside(name: str, judge: Callable[[Inside], Finding]) -> Finding:
-    found = checking.container(name, "make it with start(...), which gives it the label.")
-    if isinstance(found, Finding):
-        return found
-    return checking.first(lambda: _not_running(found), lambda: judge(Inside(found)))
+def _inside(name: str) -> Inside | Finding:
+    found = checking.container(name, checking.START)
+    wrong = found if isinstance(found, Finding) else _not_running(found)
+    return Inside(found) if wrong is None else wrong
 
 
 def _judged(subject: object, *judges: Callable[[object], Finding | None]) -> Finding:

@@ -10,12 +10,12 @@ from course.checks import Finding, Names, failed, not_attempted, passed, task
 from course.lessons import checking
 from course.measuring import Estimate
 from . import looks, needed
+from .looks import Judged
 from .report import BOXES, Evidence, Report
 
 BOTH = ("container", "machine")
 FEWEST_ROUNDS, FEWEST_DEPLOYS, FEWEST_REASONS, FEWEST_WORDS = 6, 2, 3, 5
 PLAUSIBLE = (2**20, 2**32)  # bytes of memory: from one megabyte to four gigabytes
-Judged = Finding | None
 
 
 @task("container", "`container` serves release 1 of the guest book, its database on a volume", 3)

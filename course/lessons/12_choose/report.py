@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from course import claims
-from course.measuring import OF_COLUMN, Estimate, Figure, number, ranged
+from course.measuring import OF_COLUMN, Estimate, Figure, number, with_interval
 from course.questions import Page, markup
 
 BOXES = ("container", "virtual machine", "container in a virtual machine")
@@ -32,7 +32,7 @@ class Evidence:
             return "not measured"
         if not isinstance(self.estimate, Estimate):  # a plain number, as the learner gave it
             return f"{self.estimate}, without an interval"
-        return ranged(self.estimate, OF_COLUMN.get(self.column, number))
+        return with_interval(self.estimate.ends, OF_COLUMN.get(self.column, number))
 
 
 def from_ledger(name: str, sentence: str = "") -> Evidence:
