@@ -132,9 +132,9 @@ def bench(write: bool, as_json: bool) -> None:
 @as_json
 def claims(as_json: bool) -> None:
     """Judge the textbook's claims by what was measured on this machine."""
-    from course import claims
+    from course.claims import entries
 
-    found = claims.ledger()
+    found = entries.ledger()
     show([one.to_dict() for one in found], [_claim_row(one) for one in found], as_json)
 
 

@@ -4,8 +4,8 @@ from course import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
-    "bench experiments",
-    entries="SCHEMA claim claims judged keep ledger record run table",
+    "bench entries experiments",
+    entries="claim claims keep ledger record run table",
     experiments="BASELINE BOXES CLOCK Make WORK can_run clocked docker_run first_answer inside",
     verdicts="TONES Claim Judgement Verdict judge",
 )

@@ -13,10 +13,10 @@ from statistics import median
 
 import pandas as pd
 
-from course import images
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.engine import labels
 from course.errors import BoxError, ResultsError
+from course.images import forms
 from course.measuring import Arm, commands, results, seconds, stats, with_interval
 from course.system import host, programs
 
@@ -51,7 +51,7 @@ def start_arms(boxes: Mapping[str, Make] = BOXES) -> dict[str, Arm]:
     """
     arms = {name: first_answer(make) for name, make in boxes.items() if can_run(make)}
     if programs.find("docker") and can_run(Container):
-        arms[BASELINE] = docker_run(images.container_image("tiny"))
+        arms[BASELINE] = docker_run(forms.container_image("tiny"))
     return arms
 
 

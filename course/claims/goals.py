@@ -12,10 +12,9 @@ from itertools import product
 
 import pandas as pd
 
-from course import images
 from course.boxes import Container, VirtualMachine, accelerator
 from course.errors import NotEnoughMemory
-from course.images import kernel
+from course.images import forms, kernel
 from course.measuring import commands, results
 from . import experiments
 from .experiments import BOXES, can_run, first_answer
@@ -139,7 +138,7 @@ def _plain_qemu() -> list[str]:
 
     Its boot ends when the guest says that it is ready, at which point ours begins to answer.
     """
-    initrd = images.image("tiny").initrd
+    initrd = forms.image("tiny").initrd
     files = ["-kernel", str(kernel().packed), "-initrd", str(initrd), "-append", "console=ttyS0"]
     accelerated = ["qemu-system-x86_64", "-accel", accelerator.best(), "-m", "128"]
     return [*accelerated, *files, "-nographic", "-no-reboot"]

@@ -4,9 +4,9 @@ from course import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
-    "apt cpio disks elf guest imports packages rootfs",
+    "apt cpio disks elf forms guest imports packages rootfs",
     disks="UUID",
-    forms="NAMES container_image discard image is_ready prepare verify",
+    forms="NAMES container_image image",
     linux="kernel",
     packages="package_image",
     unpacking="module unpacked",

@@ -12,11 +12,11 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from course import images
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine, accelerator
 from course.checks import Check, Finding, Outcome, explained, failed, not_attempted, passed
 from course.engine import engine
 from course.errors import FolderClosed
+from course.images import forms
 from course.system import host, paths, programs
 
 GIB = 2**30
@@ -162,7 +162,7 @@ def _accelerator() -> Finding:
 
 
 def _image(name: str) -> Finding:
-    if not images.verify(name):
+    if not forms.verify(name):
         return not_attempted("built when it is first needed", "course setup")
     return passed("built, and every byte as it was built")
 
@@ -182,4 +182,4 @@ TOOLS = (
     Check("QEMU", explained(partial(_program, "qemu-system-x86_64"))),
     Check("QEMU for arm64", explained(partial(_program, "qemu-system-aarch64"))),
 )
-IMAGES = tuple(Check(f"image {name}", explained(partial(_image, name))) for name in images.NAMES)
+IMAGES = tuple(Check(f"image {name}", explained(partial(_image, name))) for name in forms.NAMES)

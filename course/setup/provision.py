@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from course import images
 from course.engine import answers, daemon, engine
 from course.errors import (
     CourseError,
@@ -26,7 +25,7 @@ from course.errors import (
     ImageDamaged,
     ToolMissing,
 )
-from course.images import packages
+from course.images import forms, packages
 from course.system import Bar, programs
 
 Echo = Callable[[str], None]
@@ -193,21 +192,21 @@ def _start_engine() -> None:
 
 def _images(anew: bool) -> Iterator[Step]:
     try:
-        ready = not anew and images.is_ready("tiny")
+        ready = not anew and forms.is_ready("tiny")
     except ImageDamaged as error:
         title = "the image tiny, which is damaged"
-        yield Step(title, error.mend, do=lambda: images.discard("tiny"))
+        yield Step(title, error.mend, do=lambda: forms.discard("tiny"))
         ready = False
     except CourseError:
         ready = False  # a step before this one mends it, or making the image says what is wrong
     if not ready:
-        yield Step("the image tiny", "course setup", do=lambda: images.prepare("tiny"))
+        yield Step("the image tiny", "course setup", do=lambda: forms.prepare("tiny"))
 
 
 def _ahead() -> Iterator[Step]:
     """Each is quick where it was done before: what is there is asked for, and not made again."""
     command = "course setup --ahead"
-    yield Step("the image debian", command, do=lambda: images.prepare("debian"))
+    yield Step("the image debian", command, do=lambda: forms.prepare("debian"))
     for name in packages.PACKAGES:
         yield Step(f"the image {name}", command, do=partial(packages.package_image, name))
     for name in sorted(ARCHITECTURES - {platform.machine()}):
@@ -215,7 +214,7 @@ def _ahead() -> Iterator[Step]:
 
 
 def _foreign(architecture: str) -> None:
-    images.image("tiny").boot_files(architecture)
+    forms.image("tiny").boot_files(architecture)
 
 
 def _daemon_is_missing() -> bool:

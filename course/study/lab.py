@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course import lessons
 from course.errors import LessonError, ResourceError
+from course.lessons import content_dir
 from course.system import store
 
 FOLDERS = ("notebooks", "labs", "solutions")
@@ -96,7 +96,7 @@ def _has_display() -> bool:
 
 
 def _prepare(folder: Path) -> Copied:
-    source = lessons.content_dir()
+    source = content_dir()
     files = [path for name in FOLDERS for path in sorted((source / name).glob("[!.]*.*"))]
     if not files:
         raise LessonError(f"lessons in {source}", "none", "install the course again")

@@ -23,7 +23,7 @@ from IPython import get_ipython
 from pandas import DataFrame
 
 import __main__
-from course import claims
+from course.claims import entries
 from course.errors import PartMissing, unknown
 from course.lessons import Lesson, cells, replay_failures
 from course.lessons import lesson as lesson_named
@@ -106,7 +106,7 @@ class Study:
 
     def keep(self, frame: DataFrame, experiment: str) -> Page:
         """Keep an experiment's results for the ledger, and show what they say of its claims."""
-        judged = claims.keep(frame, self.lesson.slug, experiment)
+        judged = entries.keep(frame, self.lesson.slug, experiment)
         return ledger("What your results say", judged)
 
     def solution(self, task: str) -> Page:

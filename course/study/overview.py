@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterable
 from contextlib import closing
 
-from course import claims
 from course.checks import Outcome
-from course.claims import TONES, Judgement
+from course.claims import TONES, Judgement, entries
 from course.lessons import Lesson, cells, lessons
 from course.questions import Page, Tone, Verdict, markup, quiz
 from course.setup import doctor
@@ -39,8 +38,8 @@ def machine_report() -> Page:
 
 def claims_ledger() -> Page:
     """Every claim of the course, topic by topic, judged by what was measured on this machine."""
-    topics = json.loads(claims.SCHEMA.read_text())["items"]["properties"]["topic"]["enum"]
-    found = sorted(claims.ledger(), key=lambda one: topics.index(one.claim.topic))
+    topics = json.loads(entries.SCHEMA.read_text())["items"]["properties"]["topic"]["enum"]
+    found = sorted(entries.ledger(), key=lambda one: topics.index(one.claim.topic))
     return ledger("The claims, judged by evidence", found, "Topic", "Experiment")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -16,6 +17,9 @@ import platformdirs
 from course.errors import FolderClosed, unknown
 
 LESSONS = Path(__file__).parents[1] / "lessons"
+
+with suppress(OSError):  # an interrupt in its first call would leave Python's own lock locked
+    tempfile.gettempdir()
 
 
 def cache_dir() -> Path:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from faults.world import interrupted_after
+from faults.world import interrupted_after, run_python
 
 import course
 from course import Process
@@ -237,3 +237,18 @@ def test_a_snapshots_name_can_be_a_file_and_a_tag(name: str) -> None:
     with pytest.raises(BoxError):
         snapshot_name(name)
     assert snapshot_name("before_1.0-rc") == "before_1.0-rc"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_all_of_the_course_that_a_box_needs_is_loaded_before_it_starts(name: str) -> None:
+    """Loaded in a start, it would be timed with it, and an interrupt would be another error."""
+    code = f"""
+import sys
+from course import {name}
+before = set(sys.modules)
+with {name}() as box:
+    box.exec("true")
+    box.usage()
+print([module for module in set(sys.modules) - before if module.startswith("course")])
+"""
+    assert run_python(code) == "[]\n"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from course import images
 from course.engine import daemon
 from course.errors import (
     BuildFailed,
@@ -19,7 +18,7 @@ from course.errors import (
     ImageDamaged,
     ToolMissing,
 )
-from course.images import packages
+from course.images import forms, packages
 from course.setup import provision
 from course.setup.provision import Step, apply, plan
 from course.system import programs
@@ -56,7 +55,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(daemon, "may_be_started", lambda: True)
     monkeypatch.setattr(daemon, "runs", lambda: False)
     monkeypatch.setattr(daemon, "start_command", lambda: ("systemctl", "start", "docker"))
-    monkeypatch.setattr(images, "is_ready", lambda name: machine.images)
+    monkeypatch.setattr(forms, "is_ready", lambda name: machine.images)
     return machine
 
 
@@ -83,7 +82,7 @@ def test_what_lessons_build_later_can_be_built_ahead(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr(images, "prepare", made.append)
+    monkeypatch.setattr(forms, "prepare", made.append)
     monkeypatch.setattr(packages, "package_image", made.append)
     monkeypatch.setattr(provision, "_foreign", made.append)
     assert apply(plan(ahead=True), lambda _: None) == []
@@ -165,9 +164,9 @@ def test_a_damaged_image_is_thrown_away_and_built_again(
     def damaged(name: str) -> bool:
         raise ImageDamaged("root.tar as it was built", "other bytes", "rm -r 'folder'")
 
-    monkeypatch.setattr(images, "is_ready", damaged)
-    monkeypatch.setattr(images, "discard", lambda name: done.append("discard"))
-    monkeypatch.setattr(images, "prepare", lambda name: done.append("prepare"))
+    monkeypatch.setattr(forms, "is_ready", damaged)
+    monkeypatch.setattr(forms, "discard", lambda name: done.append("discard"))
+    monkeypatch.setattr(forms, "prepare", lambda name: done.append("prepare"))
     assert apply(plan(), lambda text: None) == []
     assert done == ["discard", "prepare"]
 
@@ -178,7 +177,7 @@ def test_an_image_that_cannot_be_asked_about_is_a_step_and_no_end_of_the_plan(
     def no_network(name: str) -> bool:
         raise BuildFailed("the static busybox", "no network")
 
-    monkeypatch.setattr(images, "is_ready", no_network)
+    monkeypatch.setattr(forms, "is_ready", no_network)
     assert [step.title for step in plan()] == ["the image tiny"]
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from course import lessons
 from course.errors import LessonError, ResourceError
 from course.study import lab
 
@@ -30,7 +29,7 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (NOTEBOOK, "labs/01_isolation.ipynb", "solutions/01_isolation.ipynb"):
         (content / name).parent.mkdir(parents=True)
         (content / name).write_text(f"{name}, first edition")
-    monkeypatch.setattr(lessons, "content_dir", lambda: content)
+    monkeypatch.setattr(lab, "content_dir", lambda: content)
     return content
 
 
@@ -102,7 +101,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(content: Path, tmp_p
 def test_a_course_without_lessons_says_so(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lessons, "content_dir", lambda: tmp_path / "empty")
+    monkeypatch.setattr(lab, "content_dir", lambda: tmp_path / "empty")
     with pytest.raises(LessonError):
         lab.prepare(workspace)
 
@@ -134,8 +133,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from course.study import lab
-from course import lessons
-lessons.content_dir = lambda: Path(sys.argv[1])
+lab.content_dir = lambda: Path(sys.argv[1])
 lab.open_lab(Path(sys.argv[2]), print)
 """
 

@@ -12,13 +12,13 @@ from typing import Any
 from docker.errors import APIError
 from docker.models.containers import Container as DockerContainer
 
-from course import images
 from course.boxes.box import RESTART, Box, Output, Phases, Usage
 from course.boxes.process import busybox_check
 from course.boxes.wishes import parse_size
 from course.checks import Check, Finding, explained, passed
 from course.engine import engine, labels
 from course.errors import NotRunning, ResourceError
+from course.images import forms
 from course.system import cgroups, interrupts, processes, reaper
 from . import docker_exec
 from .docker_run import docker_run, local
@@ -148,7 +148,7 @@ class Container(Box):
     def _image(self) -> str:
         if self._origin:
             return self._origin
-        return images.container_image(self.image) if self.image in images.NAMES else self.image
+        return forms.container_image(self.image) if self.image in forms.NAMES else self.image
 
     def _create_options(self) -> dict[str, Any]:
         """The options in the SDK's words: the box's own, then the learner's."""

@@ -8,13 +8,12 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from course import images
 from course.boxes.box import Box, Output, Phases, Usage
 from course.boxes.process import busybox_check
 from course.boxes.wishes import parse_size
 from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError, NotEnoughMemory, NotRunning
-from course.images import UUID
+from course.images import UUID, forms
 from course.system import host, processes, programs
 from . import accelerator, overlays, saved, wake
 from .command_line import command_line, own_memory
@@ -205,7 +204,7 @@ class VirtualMachine(Box):
         Running(self._plan(), Phases(), self.deadline).save_first(folder)
 
     def _plan(self) -> Plan:
-        image = images.image(self.image) if self.image else None
+        image = forms.image(self.image) if self.image else None
         kernel, initrd = image.boot_files(self.architecture) if image else (None, None)
         own = image.disk if image and image.name != "tiny" else None
         if self.disk:

@@ -6,8 +6,7 @@ import gzip
 import time
 from pathlib import Path
 
-from course import images
-from course.images import kernel
+from course.images import forms, kernel
 from course.system import reaper
 from .plan import HOME
 from .qemu import Qemu
@@ -26,7 +25,7 @@ def boot(accelerator: str, processor: str | None = None, deadline: float = 120.0
     folder = reaper.state("plain")
     try:
         initrd = folder / "initrd.gz"
-        initrd.write_bytes(gzip.compress(images.image("tiny").initrd.read_bytes()))
+        initrd.write_bytes(gzip.compress(forms.image("tiny").initrd.read_bytes()))
         argv = [f"qemu-system-{HOME}", "-accel", accelerator, "-m", "128", "-display", "none"]
         argv += ["-machine", "virt"] if HOME == "aarch64" else []
         argv += ["-cpu", processor] if processor else []

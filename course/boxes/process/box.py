@@ -10,12 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from course import images
 from course.boxes import files
 from course.boxes.box import Box, Output, Usage
 from course.checks import Check, Finding, explained, passed
 from course.errors import BoxError
-from course.images import rootfs
+from course.images import forms, rootfs
 from course.system import processes, reaper
 from . import streams
 
@@ -54,7 +53,7 @@ class Process(Box):
 
     @property
     def command(self) -> str:
-        return shlex.join([f"{images.image(self.image).root}/bin/sh", "-c", "COMMAND"])
+        return shlex.join([f"{forms.image(self.image).root}/bin/sh", "-c", "COMMAND"])
 
     def _exec(self, command: str, timeout: float) -> Output:
         began = time.perf_counter()
@@ -92,7 +91,7 @@ class Process(Box):
         return twin
 
     def _start(self) -> None:
-        self._root = images.image(self.image).root
+        self._root = forms.image(self.image).root
         self._groups, self._cpu = set(), 0.0
         self._state = reaper.place("process")  # known before it is made: an interrupt can come
         self._state.mkdir()

@@ -20,12 +20,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from course import images
 from course.boxes import files
 from course.boxes.box import RESTART, Box, Output, Phases, Usage
 from course.boxes.process import busybox_check, streams
 from course.checks import Check, Finding, failed, passed
 from course.errors import CommandTimeout, NeverAnswered, NotRunning
+from course.images import forms
 from course.system import cgroups, interrupts, processes, reaper
 from . import zygote
 
@@ -76,7 +76,7 @@ class Sandbox(Box):
         flags = "|".join(f"CLONE_NEW{name.upper()}" for name in self._namespaces)
         return (
             f"clone({flags.replace('NEWMNT', 'NEWNS')})"
-            f' + mount("overlay", lowerdir={images.image(self.image).root})'
+            f' + mount("overlay", lowerdir={forms.image(self.image).root})'
             ' + pivot_root(".", ".") + execve("/bin/sh", "-c", COMMAND)'
         )
 
@@ -142,7 +142,7 @@ class Sandbox(Box):
         for name in ("root", "work"):
             reaper.delete(self._state / name)
             (self._state / name).mkdir()
-        lower = images.image(self.image).root
+        lower = forms.image(self.image).root
         folders = [str(self._state / name) for name in ("root", "upper", "work")]
         folders.insert(1, str(lower))
         wish = {"namespaces": self._namespaces, "folders": folders}

@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import images
 from course.boxes import Hardware, VirtualMachine
-from course.images import apt, cpio, guest, module, unpacked
+from course.images import apt, cpio, forms, guest, module, unpacked
 from course.system import store
 
 PACKAGE = "linux-image-amd64"
@@ -38,7 +37,7 @@ def _make(folder: Path) -> None:
         apt.fetch(PACKAGE, files, work)
         (folder / "kernel").write_bytes(unpacked(next(files.glob("boot/vmlinuz-*")).read_bytes()))
         modules = next(files.glob("**/lib/modules/*/kernel"))
-        first = guest.initramfs(images.image("tiny").archive, modules)
+        first = guest.initramfs(forms.image("tiny").archive, modules)
         # The kernel unpacks one archive after another. Source: the same as for course.images.cpio.
         (folder / "initrd").write_bytes(first + cpio.pack(_drivers(modules)))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-from course import images
 from course.checks import Finding, Names, failed, not_attempted, passed, task
+from course.images import forms
 from . import attempts, trespass, walls, workshop
 
 KEPT = 0b100_1111_1011  # capabilities 0, 1, 3, 4, 5, 6, 7 and 10, as bits
@@ -97,7 +97,7 @@ def own_root(names: Names) -> Finding:
     seen, _, mounts = attempts.tried(
         command, first, layer, trespass.new_proc, last
     ).stdout.partition("\n\n")
-    if sorted(seen.split()) != sorted(os.listdir(images.image("tiny").root)):
+    if sorted(seen.split()) != sorted(os.listdir(forms.image("tiny").root)):
         return failed(
             f"`/` has {len(seen.split())} entries, and they are not those of the image",
             "The image is mounted at box.place + '/root'. What makes a mounted folder `/`?",

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 from docker.models.containers import Container as DockerContainer
 
-from course import images
 from course.boxes import Box, Container, Sandbox
 from course.claims import BASELINE, BOXES, CLOCK, can_run, docker_run, first_answer
 from course.engine import engine, labels
+from course.images import forms
 from course.measuring import PHASE, Arm, commands, results
 from course.system import processes, reaper
 from . import workshop
@@ -34,7 +34,7 @@ def start(*steps: Callable, rounds: int = 10, budget: float | None = None) -> pd
     """From nothing to the first answer: the sandbox, ``docker run``, and the steps if given."""
     arms: dict[str, Arm] = {"sandbox": first_answer(Sandbox)} if can_run(Sandbox) else {}
     if can_run(Container):
-        arms[BASELINE] = docker_run(images.container_image("tiny"))
+        arms[BASELINE] = docker_run(forms.container_image("tiny"))
     return _measured(arms, commands.program, steps, rounds, budget)
 
 
@@ -42,7 +42,7 @@ def parts(*steps: Callable, rounds: int = 10, budget: float | None = None) -> pd
     """Where a start goes: the phases of a container with and without a network, and of ours."""
     arms: dict[str, Arm] = {"sandbox": first_answer(Sandbox)} if can_run(Sandbox) else {}
     if can_run(Container):
-        image = images.container_image("tiny")
+        image = forms.container_image("tiny")
         arms["docker, a network"] = partial(_docker_start, image, "bridge")
         arms["docker, no network"] = partial(_docker_start, image, "none")
     timed = partial(partial, _timed_steps)

@@ -19,8 +19,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from course import images
 from course.errors import CommandTimeout, ResourceError
+from course.images import forms
 from course.system import cgroups, host, processes, reaper
 from . import assembly
 
@@ -118,7 +118,7 @@ def wish(command: str, place: Path, groups: list[Path]) -> dict[str, Any]:
     folders = groups * len(cgroups.CONTROLLERS) if len(groups) == 1 else groups
     return {
         "command": command,
-        "image": str(images.image("tiny").root),
+        "image": str(forms.image("tiny").root),
         "place": str(place),
         "cgroup": host.cgroup_version(),
         "groups": dict(zip(cgroups.CONTROLLERS, map(str, folders), strict=False)),

@@ -14,11 +14,11 @@ from time import perf_counter, sleep
 
 import pandas as pd
 
-from course import images
 from course.boxes import Box, Container, Process, Sandbox, VirtualMachine
 from course.claims import Make, can_run, experiments, inside
 from course.engine import engine, labels
 from course.errors import NeverAnswered
+from course.images import forms
 from course.measuring import Arm, results
 from course.system import reaper
 from . import scatter
@@ -177,7 +177,7 @@ def _free_port() -> int:
 
 
 def _padded(archive: Path, size: int) -> Path:
-    copyfile(images.image("tiny").archive, archive)
+    copyfile(forms.image("tiny").archive, archive)
     if size:
         padding = archive.with_suffix(".padding")
         padding.write_bytes(os.urandom(size * 2**20))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from course import claims
-from course.claims import TONES, Judgement, Verdict
+from course.claims import TONES, Judgement, Verdict, entries
 from course.errors import LessonError, unknown
 from course.measuring import COLOURS, GREY, INK, Figure, beside, paper, styled
 from course.questions import Page, Tone, markup
@@ -139,7 +138,7 @@ def choose(
 
 def evidence() -> dict[str, list[Argument]]:
     """The claims that speak to each criterion, judged by the results that this machine has."""
-    judged = {found.claim.id: found for found in claims.ledger()}
+    judged = {found.claim.id: found for found in entries.ledger()}
     return {
         name: [Argument(judged[one["claim"]], _speaks_for(one, judged)) for one in entries]
         for name, entries in _data()["criteria"].items()

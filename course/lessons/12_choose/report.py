@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from course import claims
+from course.claims import entries
 from course.measuring import OF_COLUMN, Estimate, Figure, number, with_interval
 from course.questions import Page, markup
 
@@ -37,7 +37,7 @@ class Evidence:
 
 def from_ledger(name: str, sentence: str = "") -> Evidence:
     """A claim of the ledger as a piece of evidence. Raises LessonError for an unknown one."""
-    found = claims.judged(claims.claim(name))
+    found = entries.judged(entries.claim(name))
     unit = found.claim.column if found.claim.statistic not in {"ratio", "capacity"} else ""
     said = sentence or f"{found.claim.sentence} ({found.verdict})"
     return Evidence(said, found.estimate, unit, f"ledger, {name}, {found.tier or 'not measured'}")

@@ -114,7 +114,7 @@ def ledger(monkeypatch):
     """Put verdicts into the ledger."""
 
     def put(**verdicts: Verdict) -> None:
-        monkeypatch.setattr(claims, "ledger", lambda: judged(**verdicts))
+        monkeypatch.setattr("course.claims.entries.ledger", lambda: judged(**verdicts))
 
     put()
     return put
